@@ -1,6 +1,7 @@
 module holt
 
-go 1.26
+go 1.26.0
+
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect

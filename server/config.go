@@ -1,0 +1,348 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+)
+
+// Off in an address field says that this listener is not wanted, where the
+// empty string would mean the default.
+const Off = "off"
+
+// MaxMemberID bounds Config.MemberID: the id is the top byte of every session
+// id a member hands out, and 255 there marks a TTL node's owner.
+const MaxMemberID = 254
+
+// Config says how one member runs. The zero value of each field means its
+// default; a Config is read once, by Start, and nothing in it is reloadable.
+// Names in brackets are the ZooKeeper settings mirrored.
+type Config struct {
+	// MemberID is this member's id within the ensemble, 1 to MaxMemberID [myid].
+	// Default 1 if Members is empty; required otherwise, and must be in it.
+	MemberID uint64
+	// Members is the initial ensemble [server.N]; ids and addresses are unique.
+	// Read only while the log is empty: later the log says who is a member.
+	// Default: this member alone, a standalone server.
+	Members []Member
+	// StandaloneDisabled makes an ensemble of one voter show itself as an
+	// ensemble and not as standalone [standaloneEnabled=false].
+	StandaloneDisabled bool
+	// ReconfigEnabled permits the reconfig operation [reconfigEnabled].
+	ReconfigEnabled bool
+
+	// DataDir holds the tree; required [dataDir].
+	DataDir string
+	// LogDir holds the Raft log; default DataDir [dataLogDir].
+	LogDir string
+	// FS is the file system of both directories; default vfs.Default.
+	FS vfs.FS
+	// NoSync acknowledges writes before they are on disk: faster, and a power
+	// failure loses acknowledged writes [forceSync=no]. For throw-away servers.
+	NoSync bool
+	// FsyncWarnMillis is the duration of an fsync of the log above which a
+	// warning is logged, in ms; default 1000 [fsync.warningthresholdms].
+	FsyncWarnMillis int
+	// SnapCount is the number of log entries after which the tree is made
+	// durable so that the log before it can go; default 100000, at least 2
+	// [snapCount].
+	SnapCount int
+	// CacheBytes bounds the memory of the node cache; default 64 MiB, at least
+	// 1 MiB. No ZooKeeper counterpart: there the whole tree is in memory.
+	CacheBytes int64
+
+	// ClientAddr is the host:port clients connect to, or Off for a server
+	// reached by Server.Dial alone; default 0.0.0.0:2181; port 0 takes any
+	// free one [clientPortAddress, clientPort].
+	ClientAddr string
+	// TickMillis is the unit of InitLimit and SyncLimit and the grain of
+	// session expiry, in ms; default 3000 [tickTime].
+	TickMillis int
+	// InitLimit is the time a member may take to join, in ticks; default 10
+	// [initLimit].
+	InitLimit int
+	// SyncLimit is the time without a leader after which a member closes its
+	// clients, in ticks; default 5 [syncLimit].
+	SyncLimit int
+	// MinSessionTimeoutMillis and MaxSessionTimeoutMillis clamp the timeout a
+	// client asks for, in ms; default, also for −1, 2 and 20 ticks
+	// [minSessionTimeout, maxSessionTimeout].
+	MinSessionTimeoutMillis, MaxSessionTimeoutMillis int
+	// MaxClientConns bounds the connections of one IP address; default 60,
+	// negative: no bound [maxClientCnxns, where 0 is no bound].
+	MaxClientConns int
+	// MaxConns bounds all connections; default: no bound [maxCnxns].
+	MaxConns int
+	// HandshakeTimeoutMillis closes a connection that has not sent its connect
+	// request by then, in ms; default 10000, negative: never
+	// [nio.sessionlessCnxnTimeout].
+	HandshakeTimeoutMillis int
+	// TCPKeepAlive turns keep-alive probes on for client sockets
+	// [clientTcpKeepAlive].
+	TCPKeepAlive bool
+	// MaxFrame bounds a request, in bytes; default 1048575, at least 1024
+	// [jute.maxbuffer].
+	MaxFrame int
+	// GlobalOutstandingLimit bounds the requests in progress, beyond which
+	// connections with outstanding requests are not read; default 1000
+	// [globalOutstandingLimit].
+	GlobalOutstandingLimit int
+	// ReadOnlyMode serves clients that accept a read-only server while there is
+	// no leader [readonlymode.enabled].
+	ReadOnlyMode bool
+
+	// SkipACL lets every client do everything [skipACL].
+	SkipACL bool
+	// SuperDigest is the digest credential of the superuser as
+	// super:<base64>; default: there is none
+	// [DigestAuthenticationProvider.superDigest].
+	SuperDigest string
+	// DigestAlg is the hash of digest identities: SHA1 (default), SHA-256,
+	// SHA-384, SHA-512, MD5, SHA3-256 or SHA3-512 in Java's spelling
+	// [DigestAuthenticationProvider.digestAlg].
+	DigestAlg string
+	// DigestDisabled refuses the digest scheme
+	// [DigestAuthenticationProvider.enabled=false].
+	DigestDisabled bool
+	// EnforceAuthSchemes, if not empty, are the schemes of which a client must
+	// have used one before its first request [enforce.auth.enabled,
+	// enforce.auth.schemes].
+	EnforceAuthSchemes []string
+
+	// EnforceQuota makes the hard limits of quotas count [enforceQuota].
+	EnforceQuota bool
+	// ExtendedTypes permits TTL nodes [extendedTypesEnabled].
+	ExtendedTypes bool
+	// ContainerCheckMillis is the period of the reaping of empty containers and
+	// expired TTL nodes, in ms; default 60000 [znode.container.checkIntervalMs].
+	ContainerCheckMillis int
+	// ContainerMaxPerMinute bounds that reaping, in nodes per minute; default
+	// 10000 [znode.container.maxPerMinute].
+	ContainerMaxPerMinute int
+	// ContainerMaxNeverUsedMillis reaps containers that never had a child after
+	// this time, in ms; default, as in ZooKeeper 3.9: they stay
+	// [znode.container.maxNeverUsedIntervalMs].
+	ContainerMaxNeverUsedMillis int
+
+	// FourLetterWords are the four-letter words answered, "*" for all; default
+	// srvr, with ReadOnlyMode isro too [4lw.commands.whitelist].
+	FourLetterWords []string
+	// MetricsAddr is the host:port of GET /metrics, or Off (default)
+	// [metricsProvider.httpHost, metricsProvider.httpPort].
+	MetricsAddr string
+	// AdminAddr is the host:port of GET /commands/<name>, or Off (default)
+	// [admin.serverAddress, admin.serverPort].
+	AdminAddr string
+
+	// Logger takes the member's log; default: none is written.
+	Logger *zap.Logger
+	// Listen opens every listener, for clients, peers and HTTP; default TCP.
+	Listen func(addr string) (net.Listener, error)
+	// Dial connects to peers; default TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+}
+
+// Member is one entry of the initial ensemble, as a server.N line says it.
+type Member struct {
+	// ID is the N of server.N, 1 to MaxMemberID.
+	ID uint64
+	// Host, QuorumPort and ElectionPort are the parts of the line. The election
+	// port is not used: Raft elects over the quorum port.
+	Host                     string
+	QuorumPort, ElectionPort int
+	// PeerAddr is the host:port for traffic between members; default
+	// Host:QuorumPort.
+	PeerAddr string
+	// ClientAddr is the host:port this member's clients use, "" if not told.
+	ClientAddr string
+	// Observer marks a member that takes no part in elections and commits.
+	Observer bool
+}
+
+// Standalone says whether the configuration is that of a server on its own,
+// which shows the mode "standalone" and the server id 0 to operators.
+func (c *Config) Standalone() bool {
+	if len(c.Members) == 0 {
+		return true
+	}
+	return len(c.Members) == 1 && !c.Members[0].Observer && !c.StandaloneDisabled
+}
+
+// Self returns the entry of this member, and false for a server without
+// Members.
+func (c *Config) Self() (Member, bool) {
+	for _, m := range c.Members {
+		if m.ID == c.MemberID {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// withDefaults returns a copy in which every field has its effective value.
+func (c Config) withDefaults() Config {
+	if c.MemberID == 0 && len(c.Members) == 0 {
+		c.MemberID = 1
+	}
+	c.Members = append([]Member(nil), c.Members...)
+	for i := range c.Members {
+		if m := &c.Members[i]; m.PeerAddr == "" && m.QuorumPort != 0 {
+			m.PeerAddr = net.JoinHostPort(m.Host, strconv.Itoa(m.QuorumPort))
+		}
+	}
+	setDefault(&c.LogDir, c.DataDir)
+	setDefault(&c.ClientAddr, "0.0.0.0:2181")
+	setDefault(&c.MetricsAddr, Off)
+	setDefault(&c.AdminAddr, Off)
+	setDefault(&c.DigestAlg, "SHA1")
+	setDefault(&c.FsyncWarnMillis, 1000)
+	setDefault(&c.SnapCount, 100_000)
+	setDefault(&c.CacheBytes, 64<<20)
+	setDefault(&c.TickMillis, 3000)
+	setDefault(&c.InitLimit, 10)
+	setDefault(&c.SyncLimit, 5)
+	setDefault(&c.MaxClientConns, 60)
+	setDefault(&c.HandshakeTimeoutMillis, 10_000)
+	setDefault(&c.MaxFrame, 1048575)
+	setDefault(&c.GlobalOutstandingLimit, 1000)
+	setDefault(&c.ContainerCheckMillis, 60_000)
+	setDefault(&c.ContainerMaxPerMinute, 10_000)
+	if c.MinSessionTimeoutMillis <= 0 {
+		c.MinSessionTimeoutMillis = 2 * c.TickMillis
+	}
+	if c.MaxSessionTimeoutMillis <= 0 {
+		c.MaxSessionTimeoutMillis = 20 * c.TickMillis
+	}
+	if c.FourLetterWords == nil {
+		c.FourLetterWords = []string{"srvr"}
+		if c.ReadOnlyMode {
+			c.FourLetterWords = append(c.FourLetterWords, "isro")
+		}
+	}
+	c.setSeams()
+	return c
+}
+
+func (c *Config) setSeams() {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Listen == nil {
+		c.Listen = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+	}
+	if c.Dial == nil {
+		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate reports everything that is wrong with c, once defaults are filled
+// in: what Start would refuse. It touches neither disk nor network.
+func (c Config) Validate() error { return c.withDefaults().validate() }
+
+// validate checks a configuration made by withDefaults.
+func (c Config) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	atLeast := func(name string, value, least int64) {
+		if value < least {
+			bad("%s is %d, the least is %d", name, value, least)
+		}
+	}
+	if c.DataDir == "" {
+		bad("DataDir is not set")
+	}
+	atLeast("FsyncWarnMillis", int64(c.FsyncWarnMillis), 1)
+	atLeast("SnapCount", int64(c.SnapCount), 2)
+	atLeast("CacheBytes", c.CacheBytes, 1<<20)
+	atLeast("TickMillis", int64(c.TickMillis), 1)
+	atLeast("InitLimit", int64(c.InitLimit), 1)
+	atLeast("SyncLimit", int64(c.SyncLimit), 1)
+	atLeast("MaxConns", int64(c.MaxConns), 0)
+	atLeast("MaxFrame", int64(c.MaxFrame), 1024)
+	atLeast("GlobalOutstandingLimit", int64(c.GlobalOutstandingLimit), 1)
+	atLeast("ContainerCheckMillis", int64(c.ContainerCheckMillis), 1)
+	atLeast("ContainerMaxPerMinute", int64(c.ContainerMaxPerMinute), 1)
+	atLeast("ContainerMaxNeverUsedMillis", int64(c.ContainerMaxNeverUsedMillis), 0)
+	if c.MinSessionTimeoutMillis > c.MaxSessionTimeoutMillis {
+		bad("MinSessionTimeoutMillis %d is greater than MaxSessionTimeoutMillis %d",
+			c.MinSessionTimeoutMillis, c.MaxSessionTimeoutMillis)
+	}
+	if c.SuperDigest != "" && !strings.HasPrefix(c.SuperDigest, "super:") {
+		bad("SuperDigest does not begin with super:")
+	}
+	for name, addr := range map[string]string{"ClientAddr": c.ClientAddr, "MetricsAddr": c.MetricsAddr, "AdminAddr": c.AdminAddr} {
+		if err := validateAddr(addr); err != nil {
+			bad("%s: %w", name, err)
+		}
+	}
+	return errors.Join(append(errs, c.validateMembers())...)
+}
+
+func (c Config) validateMembers() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.MemberID < 1 || c.MemberID > MaxMemberID {
+		bad("MemberID is %d, not 1 to %d", c.MemberID, MaxMemberID)
+	}
+	ids, addrs, voters := map[uint64]bool{}, map[string]uint64{}, 0
+	for _, m := range c.Members {
+		if m.ID < 1 || m.ID > MaxMemberID {
+			bad("member id %d is not 1 to %d", m.ID, MaxMemberID)
+		}
+		if ids[m.ID] {
+			bad("member %d is there twice", m.ID)
+		}
+		ids[m.ID] = true
+		if err := validateAddr(m.PeerAddr); err != nil || m.PeerAddr == Off {
+			bad("member %d: peer address %q is not host:port", m.ID, m.PeerAddr)
+		}
+		if other, ok := addrs[m.PeerAddr]; ok {
+			bad("members %d and %d have the same peer address %s", other, m.ID, m.PeerAddr)
+		}
+		addrs[m.PeerAddr] = m.ID
+		if !m.Observer {
+			voters++
+		}
+	}
+	if len(c.Members) > 0 && voters == 0 {
+		bad("no member of %d can vote", len(c.Members))
+	}
+	if len(c.Members) > 0 && !ids[c.MemberID] {
+		bad("member %d, which this is, is not among the %d members", c.MemberID, len(c.Members))
+	}
+	return errors.Join(errs...)
+}
+
+func validateAddr(addr string) error {
+	if addr == Off {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("port %q of %s is not 0 to 65535", port, addr)
+	} else if n > 65535 {
+		return fmt.Errorf("port %d of %s is not 0 to 65535", n, addr)
+	}
+	return nil
+}
