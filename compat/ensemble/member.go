@@ -1,0 +1,244 @@
+package ensemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Member is one server process of an ensemble, running or stopped.
+type Member struct {
+	id      int
+	port    int
+	prog    program
+	heapMiB int
+	dir     string // holds zoo.cfg and log
+	dataDir string
+
+	mu   sync.Mutex
+	proc *process // guarded by mu; nil before the first Start
+}
+
+// process is one run of a member.
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // closed once err is set
+	err    error         // what Wait returned
+}
+
+// ID returns the number of the member, which is also its myid.
+func (m *Member) ID() int { return m.id }
+
+// Addr returns host:port of the client port.
+func (m *Member) Addr() string { return fmt.Sprintf("127.0.0.1:%d", m.port) }
+
+// DataDir returns the directory in which the member keeps its data.
+func (m *Member) DataDir() string { return m.dataDir }
+
+// LogPath returns the file that receives everything the member prints, over all its runs.
+func (m *Member) LogPath() string { return filepath.Join(m.dir, "log") }
+
+func (m *Member) cfgPath() string { return filepath.Join(m.dir, "zoo.cfg") }
+
+// Start starts the process and returns at once; Ready waits for it.
+func (m *Member) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.proc != nil && m.proc.running() {
+		return fmt.Errorf("member %d runs already", m.id)
+	}
+	log, err := os.OpenFile(m.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has its own descriptor
+	cmd := m.prog.command(m.cfgPath(), m.heapMiB)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir = m.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start member %d: %w", m.id, err)
+	}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.exited)
+	}()
+	m.proc = p
+	return nil
+}
+
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Running tells whether the process was started and has not ended.
+func (m *Member) Running() bool {
+	p := m.current()
+	return p != nil && p.running()
+}
+
+// PID returns the process id of the present or last run; 0 before the first.
+func (m *Member) PID() int {
+	if p := m.current(); p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
+func (m *Member) current() *process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.proc
+}
+
+// Kill ends the process with SIGKILL and returns when it is gone.
+func (m *Member) Kill() error { return m.end(syscall.SIGKILL) }
+
+// Stop asks the process to end with SIGTERM and returns when it is gone; after ten seconds it
+// is killed, which is an error.
+func (m *Member) Stop() error { return m.end(syscall.SIGTERM) }
+
+// Signal sends sig to the process (SIGSTOP, SIGCONT) and does not wait.
+func (m *Member) Signal(sig syscall.Signal) error {
+	p := m.current()
+	if p == nil {
+		return fmt.Errorf("signal member %d: not started", m.id)
+	}
+	return p.cmd.Process.Signal(sig)
+}
+
+func (m *Member) end(sig syscall.Signal) error {
+	p := m.current()
+	if p == nil || !p.running() {
+		return fmt.Errorf("end member %d: not running", m.id)
+	}
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end member %d: %w", m.id, err)
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(10 * time.Second):
+	}
+	err := p.cmd.Process.Kill()
+	<-p.exited
+	return errors.Join(fmt.Errorf("member %d outlived %s by ten seconds", m.id, sig), err)
+}
+
+// Wait returns the exit status of a process that ends by itself: its code, or −1 if a signal
+// ended it.
+func (m *Member) Wait(ctx context.Context) (int, error) {
+	p := m.current()
+	if p == nil {
+		return 0, fmt.Errorf("wait for member %d: not started", m.id)
+	}
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("member %d runs on: %w", m.id, context.Cause(ctx))
+	}
+}
+
+// Ready waits until the member serves clients: until it tells its mode. It gives up when the
+// process ends, and then quotes the end of its log.
+func (m *Member) Ready(ctx context.Context) error {
+	p := m.current()
+	if p == nil {
+		return fmt.Errorf("member %d was not started", m.id)
+	}
+	for {
+		if _, err := m.Mode(ctx); err == nil {
+			return nil
+		}
+		if !p.running() {
+			return fmt.Errorf("member %d ended before it served (%v): %s", m.id, p.err, m.logTail())
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("member %d does not serve: %w: %s", m.id, err, m.logTail())
+		}
+	}
+}
+
+// Mode returns what the member says it is: standalone, leader, follower, observer or
+// read-only. It is an error if it does not serve.
+func (m *Member) Mode(ctx context.Context) (string, error) {
+	text, err := m.FourLetterWord(ctx, "srvr")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(text) {
+		if mode, ok := strings.CutPrefix(strings.TrimSpace(line), "Mode: "); ok {
+			return mode, nil
+		}
+	}
+	return "", fmt.Errorf("member %d does not serve: %q", m.id, text)
+}
+
+// FourLetterWord sends word to the client port and returns the whole answer.
+func (m *Member) FourLetterWord(ctx context.Context, word string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp4", m.Addr())
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := c.SetDeadline(deadline); err != nil {
+			return "", err
+		}
+	}
+	if _, err := io.WriteString(c, word); err != nil {
+		return "", fmt.Errorf("send %s: %w", word, err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		return "", fmt.Errorf("read answer to %s: %w", word, err)
+	}
+	return string(b), nil
+}
+
+// Monitor returns the answer to mntr as a map from key, without its zk_ prefix, to value.
+func (m *Member) Monitor(ctx context.Context) (map[string]string, error) {
+	text, err := m.FourLetterWord(ctx, "mntr")
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			values[strings.TrimPrefix(key, "zk_")] = value
+		}
+	}
+	return values, nil
+}
+
+// logTail returns the last lines the member printed.
+func (m *Member) logTail() string {
+	b, err := os.ReadFile(m.LogPath())
+	if err != nil {
+		return err.Error()
+	}
+	const most = 2000
+	if len(b) > most {
+		b = b[len(b)-most:]
+	}
+	return string(b)
+}

@@ -1,0 +1,107 @@
+package ensemble
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// OriginalVersion is the release of Apache ZooKeeper that Holt is compared with: the newest
+// 3.9 of which every needed artifact is published.
+const OriginalVersion = "3.9.4"
+
+//go:embed original
+var originalFiles embed.FS
+
+// Original is an installed Apache ZooKeeper: its server and its command line.
+type Original struct {
+	dir string // holds lib/*.jar and logback.xml
+}
+
+// LoadOriginal returns Apache ZooKeeper, which it fetches with Maven when the cache directory
+// does not have it yet. The error says what to install when Java or Maven is absent.
+func LoadOriginal(ctx context.Context) (*Original, error) {
+	for _, tool := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, fmt.Errorf("find %s: %w: install it with 'apt-get install default-jre-headless maven'", tool, err)
+		}
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	o := &Original{dir: filepath.Join(cache, "zookeeper-"+OriginalVersion)}
+	unlock, err := lockFile(o.dir + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if _, err := os.Stat(o.dir); err == nil {
+		return o, nil
+	}
+	if err := o.install(ctx); err != nil {
+		return nil, fmt.Errorf("install Apache ZooKeeper %s: %w", OriginalVersion, err)
+	}
+	return o, nil
+}
+
+// install fetches into a directory beside the final one and renames it, so that an
+// interrupted download is never taken for an installation.
+func (o *Original) install(ctx context.Context) error {
+	tmp := o.dir + ".partial"
+	if err := os.RemoveAll(tmp); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(tmp, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"pom.xml", "logback.xml"} {
+		b, err := originalFiles.ReadFile("original/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(tmp, name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", filepath.Join(tmp, "pom.xml"),
+		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("mvn dependency:copy-dependencies: %w: %s", err, lastLine(out))
+	}
+	return os.Rename(tmp, o.dir)
+}
+
+// java returns a java process with the installation on its class path.
+func (o *Original) java(flags []string, class string, args ...string) *exec.Cmd {
+	argv := append([]string{"-cp", filepath.Join(o.dir, "lib") + "/*:" + o.dir}, flags...)
+	return exec.Command("java", append(append(argv, class), args...)...)
+}
+
+// CLI returns zkCli.sh's program, ZooKeeperMain, with the given arguments; it is not started.
+func (o *Original) CLI(args ...string) *exec.Cmd {
+	return o.java([]string{"-Xmx128m", "-XX:TieredStopAtLevel=1"}, "org.apache.zookeeper.ZooKeeperMain", args...)
+}
+
+func (o *Original) command(cfgPath string, heapMiB int) *exec.Cmd {
+	if heapMiB == 0 {
+		heapMiB = 1000 // what zkServer.sh sets
+	}
+	return o.java([]string{fmt.Sprintf("-Xmx%dm", heapMiB)}, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfgPath)
+}
+
+func (o *Original) settings() []string {
+	// The Prometheus provider stays off, which is the default: it would double the cost of
+	// each request.
+	return []string{"admin.enableServer=false"}
+}
+
+// lastLine returns the last line of a tool's output that is not blank.
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
