@@ -1,0 +1,175 @@
+package zoocfg
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// key is one row of the key table.
+type key struct {
+	name  string // or a prefix that ends in a dot, as server.
+	check func(string) (value, error)
+	// set puts a value that passed check where it belongs; nil: not used.
+	set func(r *reader, p property, v value)
+	// note, if not empty, is said about the key wherever it stands.
+	note string
+	// refuse, if not empty, is why a value that is on cannot be had.
+	refuse string
+}
+
+// value is a checked one, in the form its kind has.
+type value struct {
+	text   string
+	number int64
+	on     bool // a boolean that is true, and any other value that is not empty
+}
+
+// text takes anything.
+func text(s string) (value, error) { return value{text: s, on: s != ""}, nil }
+
+// given takes anything but nothing.
+func given(s string) (value, error) {
+	if s == "" {
+		return value{}, errors.New("no value")
+	}
+	return text(s)
+}
+
+func boolean(s string) (value, error) {
+	switch strings.ToLower(s) {
+	case "true":
+		return value{text: s, on: true}, nil
+	case "false":
+		return value{text: s}, nil
+	}
+	return value{}, errors.New("neither true nor false")
+}
+
+// yesNo is the form of those settings that the original compares with "yes" or
+// "no"; true and false are understood too.
+func yesNo(s string) (value, error) {
+	switch strings.ToLower(s) {
+	case "yes", "true":
+		return value{text: s, on: true}, nil
+	case "no", "false":
+		return value{text: s}, nil
+	}
+	return value{}, errors.New("neither yes nor no")
+}
+
+// number makes the check of a whole number, decimal or 0x hexadecimal.
+func number(least, most int64) func(string) (value, error) {
+	return func(s string) (value, error) {
+		digits, base := s, 10
+		if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+			digits, base = hex, 16
+		}
+		n, err := strconv.ParseInt(digits, base, 64)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return value{}, fmt.Errorf("not a number from %d to %d", least, most)
+		case err != nil:
+			return value{}, errors.New("not a whole number")
+		case n < least || n > most:
+			return value{}, fmt.Errorf("not a number from %d to %d", least, most)
+		}
+		return value{text: s, number: n, on: true}, nil
+	}
+}
+
+var (
+	anyNumber = number(math.MinInt32, math.MaxInt32)
+	longCount = number(math.MinInt64, math.MaxInt64)
+	port      = number(0, 65535)
+)
+
+func fraction(s string) (value, error) {
+	if _, err := strconv.ParseFloat(s, 64); err != nil {
+		return value{}, errors.New("not a number")
+	}
+	return value{text: s, on: true}, nil
+}
+
+func oneOf(names ...string) func(string) (value, error) {
+	return func(s string) (value, error) {
+		for _, name := range names {
+			if strings.EqualFold(s, name) {
+				return value{text: name, on: true}, nil
+			}
+		}
+		return value{}, fmt.Errorf("not one of %s", strings.Join(names, ", "))
+	}
+}
+
+// remedy is what to do about a value that did not pass the check.
+func (k *key) remedy(name string) string {
+	if k.set == nil {
+		return "mend the value, or remove the line: Holt does not need it"
+	}
+	return "mend the value, or remove the line for the default"
+}
+
+// lookup finds the row of a key: its own, or that of its longest prefix.
+func lookup(name string) (*key, bool) {
+	var found *key
+	table := keyTable()
+	for i := range table {
+		k := &table[i]
+		if k.name == name {
+			return k, true
+		}
+		prefix := strings.HasSuffix(k.name, ".") && strings.HasPrefix(name, k.name) && name != k.name
+		if prefix && (found == nil || len(k.name) > len(found.name)) {
+			found = k
+		}
+	}
+	return found, found != nil
+}
+
+// keyTable is every key of ZooKeeper 3.9 and of the coming 3.10. It is made
+// anew on each call, a few hundred in a process's life, rather than kept in a
+// package variable.
+func keyTable() []key {
+	return slices.Concat(usedKeys(), securityKeys(), storageKeys(), otherKeys())
+}
+
+// suggestion is the remedy for a key nobody knows.
+func suggestion(name string) string {
+	best, distance := "", len(name)/3+1
+	for _, k := range keyTable() {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k.name)); d <= distance && (best == "" || d < distance) {
+			best, distance = k.name, d
+		}
+	}
+	if best == "" {
+		return "remove the line, or look the name up in docs/configuration.md"
+	}
+	if strings.HasSuffix(best, ".") {
+		best += "N"
+	}
+	return "did you mean " + best + "?"
+}
+
+// editDistance counts the letters to insert, delete or replace between a and b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

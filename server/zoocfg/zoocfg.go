@@ -1,0 +1,273 @@
+package zoocfg
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"holt/server"
+)
+
+// Options are what a configuration is made of besides the file.
+type Options struct {
+	// Defines are settings as name=value, with or without the prefix
+	// zookeeper., that win over the file.
+	Defines []string
+	// MyID, if not 0, stands for the myid file.
+	MyID uint64
+	// ReadFile reads zoo.cfg and the files it names; default os.ReadFile.
+	ReadFile func(name string) ([]byte, error)
+}
+
+// defaultTickMillis is that of server.Config.
+const defaultTickMillis = 3000
+
+// Result is a configuration that was understood.
+type Result struct {
+	// Config passed Validate; seams and Logger are left to the caller.
+	Config server.Config
+	// Notes are for the operator: the keys that do not do here what they do in
+	// ZooKeeper, in the order of the file.
+	Notes []Note
+}
+
+// Note says in one line what Holt does with a setting.
+type Note struct {
+	File string
+	Line int // 0 for a -D setting
+	Key  string
+	Text string
+}
+
+// String is "file:line: key: text".
+func (n Note) String() string { return place(n.File, n.Line) + n.Key + ": " + n.Text }
+
+// Error is one thing that is wrong with a configuration.
+type Error struct {
+	File string
+	Line int // 0 if it is about no line of a file
+	// Cause says what is wrong, Remedy what to do; Remedy may be empty.
+	Cause, Remedy string
+}
+
+// Error is "file:line: cause; remedy".
+func (e *Error) Error() string {
+	s := place(e.File, e.Line) + e.Cause
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+func place(file string, line int) string {
+	switch {
+	case file == "":
+		return ""
+	case line == 0:
+		return file + ": "
+	}
+	return fmt.Sprintf("%s:%d: ", file, line)
+}
+
+// Read reads the configuration file at path. The error joins an *Error for each
+// thing that is wrong, or is that of reading the file.
+func Read(path string, opts Options) (*Result, error) {
+	if opts.ReadFile == nil {
+		opts.ReadFile = os.ReadFile
+	}
+	text, err := opts.ReadFile(path)
+	if err != nil {
+		return nil, &Error{File: path, Cause: "cannot be read: " + causeOf(err),
+			Remedy: "name an existing file, or start without one by: holt dev"}
+	}
+	props, err := parseProperties(path, string(text))
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{opts: opts, path: path, server: map[uint64]serverLine{}}
+	r.settings(props)
+	r.settings(r.defines())
+	r.finish()
+	if len(r.errs) > 0 {
+		return nil, errors.Join(r.errs...)
+	}
+	return &Result{Config: r.cfg, Notes: r.notes}, nil
+}
+
+// causeOf drops the name of the file from an error that Error names anyway.
+func causeOf(err error) string {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
+
+// reader is the state of one Read.
+type reader struct {
+	opts  Options
+	path  string
+	cfg   server.Config
+	notes []Note
+	errs  []error
+
+	// What only makes sense once all is read.
+	seen          map[string]property // by key, the one that counts
+	server        map[uint64]serverLine
+	clientPort    int
+	clientHost    string
+	peerType      string
+	dynamicFile   string
+	metrics       metricsSettings
+	enforceAuth   bool
+	enforceScheme []string
+}
+
+func (r *reader) note(p property, text string) {
+	r.notes = append(r.notes, Note{File: p.file, Line: p.line, Key: p.key, Text: text})
+}
+
+func (r *reader) fail(p property, cause, remedy string) {
+	r.errs = append(r.errs, &Error{File: p.file, Line: p.line, Cause: cause, Remedy: remedy})
+}
+
+// settings takes the properties of one source. A later source wins.
+func (r *reader) settings(props []property) {
+	if r.seen == nil {
+		r.seen = map[string]property{}
+	}
+	last := map[string]property{}
+	for _, p := range props {
+		last[p.key] = p
+	}
+	for _, p := range props {
+		if other := last[p.key]; other != p {
+			r.note(p, fmt.Sprintf("given again in line %d, which counts", other.line))
+			continue
+		}
+		r.setting(p)
+	}
+}
+
+func (r *reader) setting(p property) {
+	if bare, ok := strings.CutPrefix(p.key, "zookeeper."); ok && p.line > 0 {
+		p.key = bare
+		r.note(p, "taken without the prefix zookeeper., which is for -D; ZooKeeper would ignore this line")
+	}
+	k, ok := lookup(p.key)
+	if !ok {
+		r.fail(p, fmt.Sprintf("unknown key %q", p.key), suggestion(p.key))
+		return
+	}
+	r.seen[p.key] = p
+	v, err := k.check(p.value)
+	if err != nil {
+		r.fail(p, fmt.Sprintf("%s=%s: %v", p.key, shorten(p.value), err), k.remedy(p.key))
+		return
+	}
+	if k.refuse != "" && v.on {
+		r.fail(p, fmt.Sprintf("%s=%s: %s", p.key, shorten(p.value), k.refuse), "remove the line")
+		return
+	}
+	if k.set != nil {
+		k.set(r, p, v)
+	}
+	if k.note != "" {
+		r.note(p, k.note)
+	}
+}
+
+// defines turns name=value into properties; a name alone means true, as with
+// Java.
+func (r *reader) defines() []property {
+	var props []property
+	for _, d := range r.opts.Defines {
+		key, value, found := strings.Cut(d, "=")
+		if !found {
+			value = "true"
+		}
+		key = strings.TrimPrefix(strings.TrimSpace(key), "zookeeper.")
+		props = append(props, property{file: "-D", key: key, value: strings.TrimSpace(value)})
+	}
+	return props
+}
+
+// finish settles what depends on several settings and validates the whole.
+func (r *reader) finish() {
+	if r.cfg.DataDir == "" {
+		r.errs = append(r.errs, &Error{File: r.path, Cause: "dataDir is not set",
+			Remedy: "add a line like dataDir=/var/lib/holt"})
+	}
+	r.finishEnsemble()
+	r.finishClientAddr()
+	r.finishMetrics()
+	r.finishAuth()
+	r.finishTimeouts()
+	if len(r.errs) > 0 {
+		return // what follows would repeat them in other words
+	}
+	if err := r.cfg.Validate(); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			r.errs = append(r.errs, &Error{File: r.path, Cause: line})
+		}
+	}
+}
+
+func (r *reader) finishAuth() {
+	p, ok := r.seen["enforce.auth.enabled"]
+	switch {
+	case !r.enforceAuth && len(r.enforceScheme) > 0:
+		r.note(r.seen["enforce.auth.schemes"], "without effect until enforce.auth.enabled=true")
+	case r.enforceAuth && ok && len(r.enforceScheme) == 0:
+		r.fail(p, "enforce.auth.enabled=true without enforce.auth.schemes", "name the schemes, as enforce.auth.schemes=digest")
+	case r.enforceAuth:
+		r.cfg.EnforceAuthSchemes = r.enforceScheme
+		for _, scheme := range r.enforceScheme {
+			if scheme != "digest" && scheme != "ip" {
+				r.fail(r.seen["enforce.auth.schemes"], fmt.Sprintf("enforce.auth.schemes: Holt has no scheme %q, so no client could meet it", scheme), "name digest or ip")
+			}
+		}
+	}
+}
+
+// finishTimeouts compares the bounds of session timeouts, one of which may be
+// the default.
+func (r *reader) finishTimeouts() {
+	least, most, tick := r.cfg.MinSessionTimeoutMillis, r.cfg.MaxSessionTimeoutMillis, r.cfg.TickMillis
+	if tick == 0 {
+		tick = defaultTickMillis
+	}
+	if least <= 0 {
+		least = 2 * tick
+	}
+	if most <= 0 {
+		most = 20 * tick
+	}
+	if least <= most {
+		return
+	}
+	p, ok := r.seen["minSessionTimeout"]
+	if !ok {
+		p = r.seen["maxSessionTimeout"]
+	}
+	r.fail(p, fmt.Sprintf("the least session timeout is %d ms and the greatest %d ms", least, most),
+		"mend minSessionTimeout or maxSessionTimeout, whose defaults are 2 and 20 ticks")
+}
+
+// relative is not resolved: like ZooKeeper, a path is relative to the working
+// directory and not to the file that names it.
+func clean(path string) string {
+	if path == "" {
+		return ""
+	}
+	return filepath.Clean(path)
+}
+
+func shorten(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "..."
+	}
+	return s
+}
