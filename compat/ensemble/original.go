@@ -41,12 +41,22 @@ func LoadOriginal(ctx context.Context) (*Original, error) {
 	}
 	defer unlock()
 	if _, err := os.Stat(o.dir); err == nil {
-		return o, nil
+		return o, o.configureLog(o.dir)
 	}
 	if err := o.install(ctx); err != nil {
 		return nil, fmt.Errorf("install Apache ZooKeeper %s: %w", OriginalVersion, err)
 	}
 	return o, nil
+}
+
+// configureLog puts logback.xml in dir. Without it the server logs every request, which costs
+// more than serving it, so it is renewed on every load.
+func (o *Original) configureLog(dir string) error {
+	b, err := originalFiles.ReadFile("original/logback.xml")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "logback.xml"), b, 0o644)
 }
 
 // install fetches into a directory beside the final one and renames it, so that an
@@ -59,14 +69,15 @@ func (o *Original) install(ctx context.Context) error {
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"pom.xml", "logback.xml"} {
-		b, err := originalFiles.ReadFile("original/" + name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(tmp, name), b, 0o644); err != nil {
-			return err
-		}
+	pom, err := originalFiles.ReadFile("original/pom.xml")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(tmp, "pom.xml"), pom, 0o644); err != nil {
+		return err
+	}
+	if err := o.configureLog(tmp); err != nil {
+		return err
 	}
 	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", filepath.Join(tmp, "pom.xml"),
 		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib"))
@@ -76,7 +87,12 @@ func (o *Original) install(ctx context.Context) error {
 	return os.Rename(tmp, o.dir)
 }
 
-// java returns a java process with the installation on its class path.
+// Java returns a java process with the installation on its class path, not started; class may be
+// a source file, which java compiles.
+func (o *Original) Java(class string, args ...string) *exec.Cmd {
+	return o.java(nil, class, args...)
+}
+
 func (o *Original) java(flags []string, class string, args ...string) *exec.Cmd {
 	argv := append([]string{"-cp", filepath.Join(o.dir, "lib") + "/*:" + o.dir}, flags...)
 	return exec.Command("java", append(append(argv, class), args...)...)

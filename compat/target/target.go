@@ -75,7 +75,7 @@ func New(t testing.TB, cfg ensemble.Config) *ensemble.Ensemble {
 // printLogs puts the last part of each member's log into the test's output: the directory is
 // gone when somebody reads it.
 func printLogs(t testing.TB, e *ensemble.Ensemble) {
-	const most = 4000
+	const most = 2000
 	for _, m := range e.Members() {
 		b, err := os.ReadFile(m.LogPath())
 		if err != nil {
