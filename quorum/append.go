@@ -1,0 +1,75 @@
+package quorum
+
+import (
+	"fmt"
+	"time"
+
+	"holt/quorum/storage"
+)
+
+// runAppend owns writing to the log. All jobs that wait make one batch with one
+// fsync; meanwhile the next ones collect. What a job promises is sent from here,
+// without a detour over the loop. Bound of the queue: Raft's flow control (what a
+// follower may be sent, what a leader may have unsaved).
+func (m *Member) runAppend() {
+	var batch []*Append
+	var writes []storage.Write
+	for ok := true; ok; {
+		batch, ok = m.appends.take(batch)
+		for rest := batch; len(rest) > 0; {
+			n := groupLen(rest)
+			writes = writes[:0]
+			for _, a := range rest[:n] {
+				writes = append(writes, a.Write)
+			}
+			if err := m.writeLog(writes, rest[:n]); err != nil {
+				m.fail(err)
+				return
+			}
+			rest = rest[n:]
+		}
+		clear(writes)
+	}
+}
+
+// groupLen is how many jobs can be written together: a snapshot stands alone,
+// since the state machine takes it over before anything is said.
+func groupLen(jobs []*Append) int {
+	for i, a := range jobs {
+		if a.Install != nil {
+			return max(i, 1)
+		}
+	}
+	return len(jobs)
+}
+
+func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
+	start := time.Now()
+	if err := m.log.Write(writes...); err != nil {
+		return err
+	}
+	m.metrics.LogWrite.Observe(time.Since(start))
+	if in := jobs[0].Install; in != nil {
+		if err := m.install(*in); err != nil {
+			return err
+		}
+	}
+	for _, a := range jobs {
+		if a.Proposals > 0 {
+			m.proposer.saved(a.Term, a.Proposals)
+		}
+	}
+	m.in.add(func(ev *events) { ev.appended = append(ev.appended, jobs...) })
+	return nil
+}
+
+// install has the state machine take a snapshot over. Other appends wait: what
+// they promise may rest on it.
+func (m *Member) install(in storage.Install) error {
+	done := make(chan error, 1)
+	m.applies.put(applyTask{restore: in.Dir, restored: done})
+	if err := <-done; err != nil {
+		return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
+	}
+	return m.log.EndInstall()
+}

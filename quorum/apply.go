@@ -1,0 +1,109 @@
+package quorum
+
+import (
+	"fmt"
+	"time"
+)
+
+// applyTask is one thing for the state machine's goroutine to do.
+type applyTask struct {
+	job      *Apply
+	read     Read
+	restore  string // directory of a snapshot
+	restored chan<- error
+	abandon  []func(error) // barriers that will get no index
+}
+
+// runApply is the only goroutine that changes the state machine. It also
+// releases read barriers, in between. Bounds of its queue: MaxApplyBytes,
+// MaxBarriers.
+func (m *Member) runApply() {
+	sm := m.cfg.StateMachine
+	m.applied.Store(sm.Applied())
+	var waiting []Read
+	var batch []applyTask
+	failed := false
+	for ok := true; ok; {
+		batch, ok = m.applies.take(batch)
+		for i := range batch {
+			t := &batch[i]
+			if t.read.Done != nil {
+				waiting = append(waiting, t.read)
+			}
+			m.barriersDone(t.abandon, ErrClosed)
+			if err := m.applyOne(t); err != nil && !failed {
+				failed = true
+				m.fail(err)
+			}
+			if !failed {
+				waiting = m.release(waiting)
+			}
+		}
+	}
+	for _, r := range waiting {
+		m.barriersDone(r.Done, ErrClosed)
+	}
+}
+
+func (m *Member) applyOne(t *applyTask) error {
+	switch {
+	case t.job != nil:
+		return m.applyJob(t.job)
+	case t.restore != "":
+		err := m.cfg.StateMachine.Restore(t.restore)
+		t.restored <- err
+		if err == nil {
+			m.applied.Store(m.cfg.StateMachine.Applied())
+		}
+	}
+	return nil
+}
+
+func (m *Member) applyJob(a *Apply) error {
+	ents := a.Entries
+	// A snapshot may have overtaken entries that were waiting for their
+	// configuration to be saved.
+	for len(ents) > 0 && ents[0].Index <= m.applied.Load() {
+		ents = ents[1:]
+	}
+	if len(ents) > 0 {
+		start := time.Now()
+		if err := m.cfg.StateMachine.Apply(ents); err != nil {
+			return fmt.Errorf("apply entries %d to %d: %w", ents[0].Index, ents[len(ents)-1].Index, err)
+		}
+		m.metrics.Apply.Observe(time.Since(start))
+		m.applied.Store(ents[len(ents)-1].Index)
+	}
+	m.in.add(func(ev *events) { ev.applied = append(ev.applied, a) })
+	return nil
+}
+
+// release runs the barriers whose index is reached and returns the others.
+func (m *Member) release(waiting []Read) []Read {
+	applied := m.applied.Load()
+	rest := waiting[:0]
+	for _, r := range waiting {
+		if r.Index <= applied {
+			m.barriersDone(r.Done, nil)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	clear(waiting[len(rest):])
+	return rest
+}
+
+// flush makes the state machine durable and tells the core how far.
+func (m *Member) flush() {
+	sm := m.cfg.StateMachine
+	start := time.Now()
+	if err := sm.Flush(); err != nil {
+		m.fail(fmt.Errorf("flush state machine: %w", err))
+		return
+	}
+	m.metrics.Flush.Observe(time.Since(start))
+	durable := sm.Durable()
+	m.in.add(func(ev *events) {
+		ev.calls = append(ev.calls, func(c *Core) { c.Flushed(durable) })
+	})
+}

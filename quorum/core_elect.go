@@ -1,0 +1,73 @@
+package quorum
+
+import (
+	"math"
+	"slices"
+
+	"go.etcd.io/raft/v3"
+)
+
+// election hastens the choice of a new leader when the old one is known to be
+// gone, which is much earlier than the election timeout says it.
+type election struct {
+	attempts int // left
+	wait     int // ticks until the next one
+}
+
+func (e *election) stop() { e.attempts = 0 }
+
+// PeerGone reports that a peer's process has ended: its connection broke and
+// its address refuses new ones. If it was the leader, this member forgets it, so
+// that it may vote at once, and campaigns in turns with the other voters. A mistake
+// does no harm: pre-votes are refused by those that still hear from the leader,
+// and its next heartbeat is believed.
+func (c *Core) PeerGone(peer uint64) {
+	defer c.guard("peer gone")
+	if peer == 0 || peer != c.lead.Leader || c.lead.Self {
+		return
+	}
+	c.note(c.rn.ForgetLeader())
+	turn, voters := c.turn(peer)
+	if turn < 0 {
+		return
+	}
+	c.election.wait = turn
+	// After this the usual timeout has passed, too.
+	c.election.attempts = 1 + c.cfg.ElectionTicks/max(voters, 1)
+	c.hasten()
+}
+
+func (c *Core) electionTick() {
+	if c.election.attempts > 0 {
+		c.election.wait--
+		c.hasten()
+	}
+}
+
+// hasten campaigns if it is this member's turn. Members campaign in different
+// ticks: at the same time they would split the vote.
+func (c *Core) hasten() {
+	e := &c.election
+	if e.wait > 0 || e.attempts == 0 {
+		return
+	}
+	e.attempts--
+	_, voters := c.turn(0)
+	e.wait = max(voters-1, 2)
+	if c.role != raft.StateCandidate && c.role != raft.StateLeader {
+		c.note(c.rn.Campaign())
+	}
+}
+
+// turn is this member's position among the voters without gone, -1 if it is
+// none, and their number.
+func (c *Core) turn(gone uint64) (turn, voters int) {
+	conf, ok := c.log.ConfAt(math.MaxUint64)
+	if !ok {
+		return -1, 0
+	}
+	ids := append(slices.Clone(conf.State.Voters), conf.State.VotersOutgoing...)
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id uint64) bool { return id == gone })
+	return slices.Index(ids, c.cfg.ID), len(ids)
+}

@@ -1,0 +1,266 @@
+package quorum
+
+import (
+	"fmt"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"holt/quorum/storage"
+)
+
+// Ready is what the core wants done. Its parts may be done at the same time,
+// except that Append jobs are done in the order handed out, and so are Apply
+// jobs.
+type Ready struct {
+	// Send goes to peers now; losing, doubling and reordering do no harm.
+	Send []*raftpb.Message
+	// Snapshots to send, files and message, each reported by SnapshotSent.
+	Snapshots []*raftpb.Message
+	// Append is a job for the log, reported by Appended. Nil: none.
+	Append *Append
+	// Apply are jobs for the state machine, reported by Applied.
+	Apply []*Apply
+	// Reads are barriers to be released once the state machine has applied up
+	// to their index.
+	Reads []Read
+	// Leadership has changed. Nil: it has not.
+	Leadership *Leadership
+	// Flush asks for StateMachine.Flush, reported by Flushed.
+	Flush bool
+	// Checkpoint asks for StateMachine.Checkpoint, reported by Checkpointed.
+	Checkpoint bool
+	// DropCheckpoint: the files of the last checkpoint are not needed any more.
+	DropCheckpoint bool
+	// Discard are directories given to StepSnapshot that are not needed.
+	Discard []string
+}
+
+// Append is a write to the log and what may be said once it is durable. Jobs
+// that wait may be written together; each is reported.
+type Append struct {
+	storage.Write
+	// Send goes to peers once Write is durable and, with a snapshot, the state
+	// machine has taken it over.
+	Send []*raftpb.Message
+	// Proposals of this member among the entries, made as leader in Term.
+	Proposals int
+	Term      uint64
+
+	seq  uint64
+	self []*raftpb.Message
+}
+
+// Apply is a run of committed entries.
+type Apply struct {
+	Entries []Entry
+
+	waitFor uint64 // the append that makes the configurations among Entries durable
+	resp    *raftpb.Message
+}
+
+// Read is a round of read barriers that has its index.
+type Read struct {
+	Index uint64
+	Done  []func(error)
+}
+
+// jobs are the core's dealings with log and state machine.
+type jobs struct {
+	appendSeq uint64 // of the last Append handed out
+	appended  uint64 // of the last Append done
+	held      []*Apply
+	applied   uint64
+	incoming  string // directory of a snapshot stepped and not yet seen in a Ready
+	discard   []string
+}
+
+// HasReady reports whether Ready would return anything.
+func (c *Core) HasReady() bool {
+	if c.err != nil {
+		return false
+	}
+	return c.rn.HasReady() || c.proposals.ready(c.lead.Self) || c.readsReady() ||
+		len(c.reads.answered) > 0 || c.applyReady() || c.upkeep.ready(c) || len(c.jobs.discard) > 0
+}
+
+// Ready takes out what is to be done. It is empty after a failure.
+func (c *Core) Ready() (rd Ready) {
+	defer func() {
+		if c.err != nil {
+			rd = Ready{}
+		}
+	}()
+	defer c.guard("ready")
+	c.stepProposals()
+	c.stepReads()
+	var r raft.Ready
+	if c.rn.HasReady() {
+		r = c.rn.Ready()
+	}
+	c.takeState(&r, &rd)
+	for _, m := range r.Messages {
+		switch m.GetTo() {
+		case raft.LocalAppendThread:
+			c.takeAppend(m, &rd)
+		case raft.LocalApplyThread:
+			c.takeApply(m, &rd)
+		default:
+			if m.GetType() == raftpb.MsgSnap {
+				c.upkeep.sending++
+				rd.Snapshots = append(rd.Snapshots, m)
+			} else {
+				rd.Send = append(rd.Send, m)
+			}
+		}
+	}
+	for _, s := range r.ReadStates {
+		c.answerRead(s)
+	}
+	rd.Reads, c.reads.answered = c.reads.answered, nil
+	if c.jobs.incoming != "" {
+		// A snapshot that was of use has come out as an append.
+		c.jobs.discard = append(c.jobs.discard, c.jobs.incoming)
+		c.jobs.incoming = ""
+	}
+	rd.Discard, c.jobs.discard = c.jobs.discard, nil
+	c.upkeep.take(c, &rd)
+	c.releaseApplies(&rd)
+	return rd
+}
+
+// takeState notices changes of leader, role and term.
+func (c *Core) takeState(r *raft.Ready, rd *Ready) {
+	l := c.lead
+	if r.SoftState != nil {
+		c.role = r.SoftState.RaftState
+		l.Leader, l.Self = r.SoftState.Lead, r.SoftState.RaftState == raft.StateLeader
+	}
+	if r.HardState != nil {
+		if r.HardState.GetCommit() > c.hard.Commit {
+			c.proposals.blocked = false
+		}
+		c.hard = storage.Hard{Term: r.HardState.GetTerm(), Vote: r.HardState.GetVote(), Commit: r.HardState.GetCommit()}
+		l.Term = c.hard.Term
+	}
+	if l == c.lead {
+		return
+	}
+	c.lead = l
+	rd.Leadership = &l
+	if l.Leader != 0 {
+		c.election.stop()
+	}
+	c.proposals.leadershipChanged()
+	c.reads.retryAll()
+}
+
+func (c *Core) nextAppend(rd *Ready) *Append {
+	if rd.Append == nil {
+		c.jobs.appendSeq++
+		rd.Append = &Append{seq: c.jobs.appendSeq}
+	}
+	return rd.Append
+}
+
+// takeAppend turns Raft's order to its storage thread into a job. Only jobs
+// that carry responses have to be durable: those say what was promised.
+func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
+	a := c.nextAppend(rd)
+	a.Sync = len(m.GetResponses()) > 0
+	a.Entries = m.GetEntries()
+	if m.Term != nil {
+		a.Hard = &storage.Hard{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+	}
+	if c.lead.Self {
+		a.Term = c.lead.Term
+		for _, e := range a.Entries {
+			if e.GetTerm() == c.lead.Term && len(e.GetData()) > 0 && e.GetType() == raftpb.EntryNormal {
+				a.Proposals++
+			}
+		}
+	}
+	for _, resp := range m.GetResponses() {
+		if resp.GetTo() == c.cfg.ID {
+			a.self = append(a.self, resp)
+		} else {
+			a.Send = append(a.Send, resp)
+		}
+	}
+	if s := m.GetSnapshot(); s != nil {
+		md := s.GetMetadata()
+		a.Install = &storage.Install{Index: md.GetIndex(), Term: md.GetTerm(), Dir: c.jobs.incoming}
+		a.Confs = []storage.Conf{{Index: md.GetIndex(), State: md.GetConfState(), Members: s.GetData()}}
+		c.jobs.incoming = ""
+		c.upkeep.installed(md.GetIndex())
+	}
+}
+
+// takeApply turns committed entries into a job. Changes of membership take
+// effect here, as soon as they are known to be committed; the state machine sees
+// their entries only when the new configuration is durable, so that after a crash
+// the configuration at its applied index can be found.
+func (c *Core) takeApply(m *raftpb.Message, rd *Ready) {
+	a := &Apply{Entries: make([]Entry, len(m.GetEntries())), resp: m.GetResponses()[0]}
+	for i, e := range m.GetEntries() {
+		a.Entries[i] = Entry{Index: e.GetIndex(), Term: e.GetTerm(), Data: e.GetData()}
+		c.commitTerm = e.GetTerm()
+		c.upkeep.sinceFlush += int64(len(e.GetData())) + entryCost
+		if e.GetType() == raftpb.EntryNormal {
+			continue
+		}
+		conf, data, err := c.applyConfChange(e)
+		if err != nil {
+			c.fail(fmt.Errorf("change of membership at %d: %w", e.GetIndex(), err))
+			return
+		}
+		a.Entries[i].Data = data
+		j := c.nextAppend(rd)
+		j.Confs = append(j.Confs, conf)
+		if j.Hard == nil {
+			// With a configuration goes a commit index that covers it, so that a
+			// member that restarts with an older one cannot campaign by it.
+			h := c.hard
+			j.Hard = &h
+		}
+		a.waitFor = j.seq
+	}
+	c.jobs.held = append(c.jobs.held, a)
+}
+
+// entryCost is what an entry costs in the log besides its data.
+const entryCost = 32
+
+func (c *Core) applyReady() bool {
+	return len(c.jobs.held) > 0 && c.jobs.held[0].waitFor <= c.jobs.appended
+}
+
+func (c *Core) releaseApplies(rd *Ready) {
+	for c.applyReady() {
+		rd.Apply = append(rd.Apply, c.jobs.held[0])
+		c.jobs.held[0] = nil
+		c.jobs.held = c.jobs.held[1:]
+	}
+	if len(c.jobs.held) == 0 {
+		c.jobs.held = nil
+	}
+}
+
+// Appended reports that a job is durable and its snapshot, if any, taken over.
+func (c *Core) Appended(a *Append) {
+	defer c.guard("append")
+	c.jobs.appended = a.seq
+	if a.Install != nil {
+		c.jobs.applied = max(c.jobs.applied, a.Install.Index)
+	}
+	for _, m := range a.self {
+		c.note(c.rn.Step(m))
+	}
+}
+
+// Applied reports that a job's entries are applied.
+func (c *Core) Applied(a *Apply) {
+	defer c.guard("apply")
+	c.jobs.applied = max(c.jobs.applied, a.Entries[len(a.Entries)-1].Index)
+	c.note(c.rn.Step(a.resp))
+}

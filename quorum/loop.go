@@ -1,0 +1,127 @@
+package quorum
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// runLoop owns the core: it feeds it events and ticks, and hands out what
+// comes of them. It never waits for anything else.
+func (m *Member) runLoop() {
+	defer close(m.loopDone)
+	ticker := time.NewTicker(m.cfg.TickInterval)
+	defer ticker.Stop()
+	var ev events
+	m.dispatchAll()
+	for {
+		ticks := 0
+		select {
+		case <-m.stopLoop:
+			return
+		case <-ticker.C:
+			ticks = 1
+		case <-m.in.wake:
+		}
+		ev = m.in.take(&ev)
+		m.feed(&ev)
+		// Messages first: a leader's word that waited while this process had no
+		// CPU must count before the clock does.
+		for ; ticks > 0; ticks-- {
+			m.core.Tick()
+		}
+		if !m.dispatchAll() {
+			return
+		}
+	}
+}
+
+func (m *Member) feed(ev *events) {
+	c := m.core
+	for _, a := range ev.appended {
+		c.Appended(a)
+	}
+	for _, a := range ev.applied {
+		c.Applied(a)
+	}
+	for _, msg := range ev.msgs {
+		c.Step(msg)
+	}
+	for _, f := range ev.calls {
+		f(c)
+	}
+	if len(ev.proposals) > 0 {
+		c.Propose(ev.term, ev.proposals...)
+	}
+	if len(ev.reads) > 0 {
+		c.Read(ev.reads...)
+	}
+}
+
+// dispatchAll hands out all the core wants done; false if it has failed.
+func (m *Member) dispatchAll() bool {
+	for m.core.HasReady() {
+		rd := m.core.Ready()
+		m.dispatch(&rd)
+	}
+	if err := m.core.Err(); err != nil {
+		m.fail(err)
+		return false
+	}
+	return true
+}
+
+func (m *Member) dispatch(rd *Ready) {
+	if rd.Leadership != nil {
+		m.leadershipChanged(*rd.Leadership)
+	}
+	// The disk first: it takes longest.
+	if rd.Append != nil {
+		m.appends.put(rd.Append)
+	}
+	for _, a := range rd.Apply {
+		m.applies.put(applyTask{job: a})
+	}
+	for _, r := range rd.Reads {
+		m.applies.put(applyTask{read: r})
+	}
+	if rd.Flush {
+		m.upkeep.put(m.flush)
+	}
+}
+
+func (m *Member) leadershipChanged(l Leadership) {
+	was := m.leads.Swap(&l)
+	m.proposer.lead(l)
+	m.notices.put(l)
+	if l.Self && !was.Self {
+		m.metrics.Elected.Inc()
+	}
+	if l.Leader != was.Leader {
+		m.metrics.LeaderChanges.Inc()
+		m.zlog.Info("leader changed", zap.Uint64("leader", l.Leader), zap.Uint64("term", l.Term))
+	}
+}
+
+// runNotices tells of leadership in order. When the receiver is slow, what has
+// been overtaken meanwhile is left out.
+func (m *Member) runNotices() {
+	var batch []Leadership
+	for ok := true; ok; {
+		if batch, ok = m.notices.take(batch); ok {
+			m.cfg.OnLeadership(batch[len(batch)-1])
+		}
+	}
+}
+
+// runUpkeep does the slow work, one piece after another. The core asks for at
+// most one of each kind.
+func (m *Member) runUpkeep() {
+	var batch []func()
+	for ok := true; ok; {
+		batch, ok = m.upkeep.take(batch)
+		for _, f := range batch {
+			f()
+		}
+	}
+}

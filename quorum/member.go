@@ -1,0 +1,239 @@
+package quorum
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/quorum/storage"
+)
+
+// Member is one running member of the ensemble. Its methods may be called
+// from any goroutine, except from within StateMachine and the callbacks where they
+// say so.
+type Member struct {
+	cfg     Config
+	log     *storage.Log
+	core    *Core // owned by the loop
+	in      *inbox
+	appends *mailbox[*Append]
+	applies *mailbox[applyTask]
+	zlog    *zap.Logger
+
+	proposer proposer
+	barriers atomic.Int64 // that wait, bounded by MaxBarriers
+	notices  *mailbox[Leadership]
+	upkeep   *mailbox[func()] // slow work beside the loop: flushes, removal of files
+	leads    atomic.Pointer[Leadership]
+	applied  atomic.Uint64
+	metrics  *Metrics
+
+	failed   chan error
+	failOnce sync.Once
+	stopLoop chan struct{}
+	loopDone chan struct{}
+	wg       sync.WaitGroup // all goroutines but the loop
+	close    sync.Once
+	closeErr error
+}
+
+// Open starts a member. It founds the log if it is empty, finishes the
+// installation of a snapshot that a crash interrupted, and replays nothing: that
+// is Raft's part, as soon as the commit index is known again.
+func Open(cfg Config) (_ *Member, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("open member: %w", err)
+	}
+	m := &Member{
+		cfg:      cfg,
+		zlog:     cfg.Logger.Named("quorum").With(zap.Uint64("member", cfg.ID)),
+		in:       newInbox(),
+		appends:  newMailbox[*Append](),
+		applies:  newMailbox[applyTask](),
+		notices:  newMailbox[Leadership](),
+		upkeep:   newMailbox[func()](),
+		failed:   make(chan error, 1),
+		stopLoop: make(chan struct{}),
+		loopDone: make(chan struct{}),
+		metrics:  newMetrics(),
+	}
+	m.proposer.max = cfg.MaxUnsaved
+	m.proposer.cond.L = &m.proposer.mu
+	if err := m.openLog(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.log.Close())
+		}
+	}()
+	if err := m.finishInstall(); err != nil {
+		return nil, err
+	}
+	if err := m.openCore(); err != nil {
+		return nil, err
+	}
+	m.start()
+	return m, nil
+}
+
+func (m *Member) openLog() error {
+	log, err := storage.Open(m.cfg.FS.PathJoin(m.cfg.Dir, "log"), storage.Options{
+		FS: m.cfg.FS, Logger: m.zlog, OnFatal: m.fail,
+	})
+	if err != nil {
+		return err
+	}
+	m.log = log
+	if log.Founded() {
+		if id := log.Identity().Member; id != m.cfg.ID {
+			err = fmt.Errorf("log %s belongs to member %d, this is member %d", m.cfg.Dir, id, m.cfg.ID)
+		}
+	} else {
+		err = m.found()
+	}
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	return nil
+}
+
+func (m *Member) found() error {
+	id := storage.Identity{Member: m.cfg.ID}
+	if _, err := rand.Read(id.Store[:]); err != nil {
+		return fmt.Errorf("draw store id: %w", err)
+	}
+	members := m.cfg.Members
+	if m.cfg.Join {
+		members = nil
+	}
+	return m.log.Found(id, foundingConf(members))
+}
+
+// finishInstall repeats what a crash interrupted. The log already begins
+// after the snapshot.
+func (m *Member) finishInstall() error {
+	in, ok := m.log.PendingInstall()
+	if !ok {
+		return nil
+	}
+	if m.cfg.StateMachine.Applied() < in.Index {
+		if err := m.cfg.StateMachine.Restore(in.Dir); err != nil {
+			return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
+		}
+	}
+	return m.log.EndInstall()
+}
+
+func (m *Member) openCore() error {
+	var incarnation [8]byte
+	if _, err := rand.Read(incarnation[:]); err != nil {
+		return fmt.Errorf("draw incarnation: %w", err)
+	}
+	c := &m.cfg
+	core, err := NewCore(CoreConfig{
+		ID: c.ID, Log: m.log, Applied: c.StateMachine.Applied(),
+		Incarnation:   binary.BigEndian.Uint64(incarnation[:]),
+		ElectionTicks: c.ElectionTicks, HeartbeatTicks: c.HeartbeatTicks,
+		MaxUncommittedBytes: c.MaxUncommittedBytes, MaxMessageBytes: c.MaxMessageBytes,
+		MaxInflightBytes: c.MaxInflightBytes, MaxInflight: c.MaxInflight, MaxApplyBytes: c.MaxApplyBytes,
+		FlushBytes: c.FlushBytes, LogBytes: c.LogBytes,
+		FlushTicks: int(c.FlushInterval / c.TickInterval),
+		Logger:     m.zlog,
+	})
+	if err != nil {
+		return fmt.Errorf("start member: %w", err)
+	}
+	m.core = core
+	m.leads.Store(&Leadership{Term: core.Leadership().Term})
+	return nil
+}
+
+func (m *Member) start() {
+	for _, f := range []func(){m.runAppend, m.runApply, m.runNotices, m.runUpkeep} {
+		m.wg.Go(f)
+	}
+	go m.runLoop()
+}
+
+// Failed yields the error that made the member stop: a failure of the disk or
+// of the state machine, a damaged log, a broken promise of Raft. At most one; nothing was
+// acknowledged after it. The owner closes the member and ends.
+func (m *Member) Failed() <-chan error { return m.failed }
+
+// fail stops the member: the loop ends, proposals are refused, nothing is
+// sent any more.
+func (m *Member) fail(err error) {
+	m.failOnce.Do(func() {
+		m.zlog.Error("member failed", zap.Error(err))
+		m.failed <- err
+		m.proposer.close()
+		close(m.stopLoop)
+	})
+}
+
+// Leadership returns who leads, as far as this member knows. It is cheap.
+func (m *Member) Leadership() Leadership { return *m.leads.Load() }
+
+// Applied returns the index of the last entry applied.
+func (m *Member) Applied() uint64 { return m.applied.Load() }
+
+// do runs f on the loop and waits; false if the member has ended.
+func (m *Member) do(f func(*Core)) bool {
+	done := make(chan struct{})
+	m.in.add(func(ev *events) {
+		ev.calls = append(ev.calls, func(c *Core) { f(c); close(done) })
+	})
+	select {
+	case <-done:
+		return true
+	case <-m.loopDone:
+		return false
+	}
+}
+
+// Close stops the member. A leader first hands over to another voter, for at
+// most an election timeout. Proposals and barriers that wait get ErrClosed. The
+// order: refuse proposals, hand over, stop the loop, finish writes to the log,
+// finish applying, close the log. Close may be called twice.
+func (m *Member) Close() error {
+	m.close.Do(func() { m.closeErr = m.shutdown() })
+	return m.closeErr
+}
+
+func (m *Member) shutdown() error {
+	m.proposer.close()
+	m.handOver()
+	m.failOnce.Do(func() { close(m.stopLoop) })
+	<-m.loopDone
+	m.in.close()
+	m.applies.put(applyTask{abandon: m.abandonReads()})
+	m.appends.close()
+	m.applies.close()
+	m.notices.close()
+	m.upkeep.close()
+	m.wg.Wait()
+	return errors.Join(m.log.Err(), m.log.Close())
+}
+
+// handOver gives leadership away before the member ends, so that the others
+// need not wait for an election timeout.
+func (m *Member) handOver() {
+	l := m.Leadership()
+	if !l.Self {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.cfg.TickInterval*time.Duration(m.cfg.ElectionTicks))
+	defer cancel()
+	if err := m.transfer(ctx, 0); err != nil && !errors.Is(err, errNobody) {
+		m.zlog.Warn("leadership not handed over", zap.Error(err))
+	}
+}

@@ -1,0 +1,393 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Write is what one step of Raft wants remembered. The zero value changes
+// nothing.
+type Write struct {
+	// Hard replaces the hard state; nil leaves it.
+	Hard *Hard
+	// Entries are consecutive and start at or below the last index plus one;
+	// what they overlap, and everything after them, is replaced. The log keeps
+	// them: they must not be changed any more.
+	Entries []*raftpb.Entry
+	// Confs are configurations of committed entries, ascending.
+	Confs []Conf
+	// Install throws the whole log away and begins anew after its index. Confs
+	// holds the one in force there, Entries is empty.
+	Install *Install
+	// Truncate drops the entries up to and including this index, 0 none. The
+	// state machine must hold them durably.
+	Truncate uint64
+	// Sync makes Write wait for the disk. Without it, and without entries,
+	// configurations or a snapshot, a hard state is only kept in memory and
+	// goes to disk with the next write that has to.
+	Sync bool
+}
+
+// durable reports whether w has to be on disk before Write returns.
+func (w *Write) durable() bool {
+	return w.Sync || len(w.Entries) > 0 || len(w.Confs) > 0 || w.Install != nil
+}
+
+// ErrClosed is returned by writes after Close.
+var ErrClosed = errors.New("log is closed")
+
+// Write makes ws durable in order, with one batch and one fsync, or none at
+// all if nothing depends on them. On any error nothing of ws may be relied
+// upon, and the log refuses all further writes with the same error.
+func (l *Log) Write(ws ...Write) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	sync, batchNeeded := false, false
+	for i := range ws {
+		d := ws[i].durable()
+		sync = sync || d
+		batchNeeded = batchNeeded || d || ws[i].Truncate > 0
+	}
+	b := l.db.NewBatch()
+	s := l.stage(b)
+	for i := range ws {
+		if err := s.add(&ws[i]); err != nil {
+			l.fail(err)
+			return errors.Join(err, b.Close())
+		}
+	}
+	if !batchNeeded {
+		l.publish(s)
+		return b.Close()
+	}
+	if err := s.finish(); err != nil {
+		l.fail(err)
+		return errors.Join(err, b.Close())
+	}
+	l.publishTruncation(s)
+	if err := l.commit(b, sync); err != nil {
+		err = fmt.Errorf("write log %s: %w", l.dir, err)
+		l.fail(err)
+		return err
+	}
+	l.publish(s)
+	l.hardOnDisk = s.hard
+	return nil
+}
+
+func (l *Log) usable() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.mu.closed {
+		return ErrClosed
+	}
+	return l.mu.err
+}
+
+// commit applies the batch. Pebble reports a failed write or fsync of its log
+// by an error of SyncWait only if asked to apply without waiting; by a panic or
+// a call of Logger.Fatalf otherwise.
+func (l *Log) commit(b *pebble.Batch, sync bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	if !sync {
+		if err := l.db.Apply(b, pebble.NoSync); err != nil {
+			return err
+		}
+		return b.Close()
+	}
+	if err := l.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return err
+	}
+	if err := b.SyncWait(); err != nil {
+		return err
+	}
+	return b.Close()
+}
+
+// staged is the state of the log after a batch, and how memory gets there.
+type staged struct {
+	l       *Log
+	b       *pebble.Batch
+	hard    Hard
+	begin   begin
+	last    uint64
+	lastCRC uint32 // of entry last
+	confs   []Conf
+	install *Install
+	bytes   int64
+	reset   bool // the entries held in memory are void
+	pushes  []recentEntry
+}
+
+func (l *Log) stage(b *pebble.Batch) *staged {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s := &staged{
+		l: l, b: b, hard: l.mu.hard, begin: l.mu.begin, last: l.mu.last,
+		confs: l.mu.confs, install: l.mu.install, bytes: l.mu.bytes, lastCRC: l.mu.begin.crc,
+	}
+	if s.last > s.begin.index {
+		// The last entry is always held.
+		s.lastCRC, _ = l.mu.recent.crcAt(s.last)
+	}
+	return s
+}
+
+func (s *staged) add(w *Write) error {
+	if w.Install != nil {
+		if err := s.addInstall(w); err != nil {
+			return err
+		}
+	}
+	if w.Hard != nil {
+		s.hard = *w.Hard
+	}
+	if len(w.Entries) > 0 {
+		if err := s.addEntries(w.Entries); err != nil {
+			return err
+		}
+	}
+	if w.Install == nil {
+		for _, c := range w.Confs {
+			if err := s.addConf(c); err != nil {
+				return err
+			}
+		}
+	}
+	if w.Truncate > s.begin.index {
+		return s.addTruncate(w.Truncate)
+	}
+	return nil
+}
+
+func (s *staged) addEntries(ents []*raftpb.Entry) error {
+	first := ents[0].GetIndex()
+	if first <= s.begin.index || first > s.last+1 {
+		return fmt.Errorf("append at %d to a log that holds (%d, %d]", first, s.begin.index, s.last)
+	}
+	if first <= s.last {
+		crc, err := s.crcAt(first - 1)
+		if err != nil {
+			return err
+		}
+		s.lastCRC = crc
+		if err := s.b.DeleteRange(indexKey(prefixEntry, first), indexKey(prefixEntry, s.last+1), nil); err != nil {
+			return fmt.Errorf("replace entries from %d: %w", first, err)
+		}
+		s.bytes -= s.average() * int64(s.last-first+1)
+	}
+	for i, e := range ents {
+		if e.GetIndex() != first+uint64(i) {
+			return fmt.Errorf("entry %d follows %d", e.GetIndex(), first+uint64(i)-1)
+		}
+		op := s.b.SetDeferred(indexKeyLen, entrySize(e))
+		copy(op.Key, indexKey(prefixEntry, e.GetIndex()))
+		s.lastCRC = putEntry(op.Value, s.lastCRC, e)
+		if err := op.Finish(); err != nil {
+			return fmt.Errorf("append entry %d: %w", e.GetIndex(), err)
+		}
+		s.pushes = append(s.pushes, recentEntry{e, s.lastCRC})
+		s.bytes += int64(entrySize(e) + indexKeyLen)
+	}
+	s.last = first + uint64(len(ents)) - 1
+	return nil
+}
+
+// crcAt finds the checksum of an entry the new ones follow.
+func (s *staged) crcAt(i uint64) (uint32, error) {
+	if i == s.begin.index {
+		return s.begin.crc, nil
+	}
+	for j := len(s.pushes) - 1; j >= 0; j-- {
+		if s.pushes[j].e.GetIndex() == i {
+			return s.pushes[j].crc, nil
+		}
+	}
+	s.l.mu.RLock()
+	crc, ok := s.l.mu.recent.crcAt(i)
+	s.l.mu.RUnlock()
+	if ok {
+		return crc, nil
+	}
+	return s.l.readCRC(i)
+}
+
+// average is the estimated size of one entry.
+func (s *staged) average() int64 {
+	if s.last == s.begin.index {
+		return 0
+	}
+	return s.bytes / int64(s.last-s.begin.index)
+}
+
+func (s *staged) addConf(c Conf) error {
+	v, err := encodeConf(c)
+	if err != nil {
+		return err
+	}
+	if err := s.b.Set(indexKey(prefixConf, c.Index), v, nil); err != nil {
+		return fmt.Errorf("write configuration at %d: %w", c.Index, err)
+	}
+	// Copy: readers hold the old slice.
+	s.confs = append(s.confs[:len(s.confs):len(s.confs)], c)
+	return nil
+}
+
+func (s *staged) addTruncate(to uint64) error {
+	if to > s.last {
+		return fmt.Errorf("truncate log to %d past its end %d", to, s.last)
+	}
+	if to > s.hard.Commit {
+		return fmt.Errorf("truncate log to %d past the commit index %d", to, s.hard.Commit)
+	}
+	term, err := s.l.Term(to)
+	if err != nil {
+		return err
+	}
+	crc, err := s.crcAt(to)
+	if err != nil {
+		return err
+	}
+	if err := s.b.DeleteRange(indexKey(prefixEntry, 0), indexKey(prefixEntry, to+1), nil); err != nil {
+		return fmt.Errorf("truncate log to %d: %w", to, err)
+	}
+	s.bytes -= s.average() * int64(to-s.begin.index)
+	s.begin = begin{index: to, term: term, crc: crc}
+	return s.pruneConfs(to)
+}
+
+// pruneConfs forgets the configurations nobody can ask for: all before the
+// one in force at the beginning of the log.
+func (s *staged) pruneConfs(to uint64) error {
+	for len(s.confs) > 1 && s.confs[1].Index <= to {
+		if err := s.b.Delete(indexKey(prefixConf, s.confs[0].Index), nil); err != nil {
+			return fmt.Errorf("drop configuration: %w", err)
+		}
+		s.confs = s.confs[1:]
+	}
+	return nil
+}
+
+func (s *staged) addInstall(w *Write) error {
+	in := w.Install
+	if len(w.Confs) != 1 || w.Confs[0].Index != in.Index || len(w.Entries) > 0 {
+		return fmt.Errorf("snapshot at %d without exactly its configuration", in.Index)
+	}
+	for _, r := range [][2]byte{{prefixEntry, prefixEntry + 1}, {prefixConf, prefixConf + 1}} {
+		if err := s.b.DeleteRange([]byte{r[0]}, []byte{r[1]}, nil); err != nil {
+			return fmt.Errorf("install snapshot at %d: %w", in.Index, err)
+		}
+	}
+	if err := s.b.Set(keyInstall, encodeInstall(*in), nil); err != nil {
+		return fmt.Errorf("install snapshot at %d: %w", in.Index, err)
+	}
+	s.begin = begin{index: in.Index, term: in.Term}
+	s.last, s.lastCRC, s.bytes = in.Index, 0, 0
+	s.reset, s.pushes, s.confs, s.install = true, nil, nil, in
+	s.hard.Commit = max(s.hard.Commit, in.Index)
+	return s.addConf(w.Confs[0])
+}
+
+// finish adds the records that every batch carries if they changed.
+func (s *staged) finish() error {
+	if s.hard != s.l.hardOnDisk {
+		if err := s.b.Set(keyHard, encodeHard(s.hard), nil); err != nil {
+			return fmt.Errorf("write hard state: %w", err)
+		}
+	}
+	s.l.mu.RLock()
+	old := s.l.mu.begin
+	s.l.mu.RUnlock()
+	if s.begin != old {
+		if err := s.b.Set(keyBegin, encodeBegin(s.begin), nil); err != nil {
+			return fmt.Errorf("write begin of log: %w", err)
+		}
+	}
+	return nil
+}
+
+// publishTruncation makes readers see the new beginning before the entries
+// are gone, so that a hole they find is a truncation and not damage.
+func (l *Log) publishTruncation(s *staged) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.reset || s.begin.index <= l.mu.begin.index || s.begin.index > l.mu.last {
+		return
+	}
+	l.mu.begin = s.begin
+	l.mu.recent.dropTo(s.begin.index)
+}
+
+func (l *Log) publish(s *staged) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.reset {
+		l.mu.recent.reset()
+	}
+	for _, p := range s.pushes {
+		l.mu.recent.push(p.e, p.crc)
+	}
+	l.mu.recent.dropTo(s.begin.index)
+	l.mu.hard, l.mu.begin, l.mu.last = s.hard, s.begin, s.last
+	l.mu.confs, l.mu.install, l.mu.bytes = s.confs, s.install, max(s.bytes, 0)
+}
+
+// Found gives an empty log its identity and its first configuration, and lets
+// it begin after conf.Index, an entry that exists nowhere and that all founding
+// members agree on. Since it is above 0, a member that joins later with an empty
+// log can never be caught up from the log alone.
+func (l *Log) Found(id Identity, conf Conf) error {
+	if l.Founded() {
+		return fmt.Errorf("log %s is founded already", l.dir)
+	}
+	b := l.db.NewBatch()
+	s := l.stage(b)
+	s.hard.Commit = conf.Index
+	s.begin, s.last = begin{index: conf.Index}, conf.Index
+	err := s.b.Set(keyIdentity, encodeIdentity(id), nil)
+	if err == nil {
+		err = s.addConf(conf)
+	}
+	if err == nil {
+		err = s.finish()
+	}
+	if err == nil {
+		err = l.commit(b, true)
+	}
+	if err != nil {
+		err = fmt.Errorf("found log %s: %w", l.dir, err)
+		l.fail(err)
+		return err
+	}
+	l.publish(s)
+	l.hardOnDisk = s.hard
+	l.mu.Lock()
+	l.mu.id = id
+	l.mu.Unlock()
+	return nil
+}
+
+// EndInstall notes that the state machine has taken the snapshot over. The
+// note need not be durable: without it the installation is repeated.
+func (l *Log) EndInstall() error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if err := l.db.Delete(keyInstall, pebble.Sync); err != nil {
+		err = fmt.Errorf("end installation of snapshot: %w", err)
+		l.fail(err)
+		return err
+	}
+	l.mu.Lock()
+	l.mu.install = nil
+	l.mu.Unlock()
+	return nil
+}
