@@ -1,0 +1,164 @@
+package admin
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// appendMonitor writes mntr: what the original calls gauges, counters and
+// summaries, each as zk_<name>, a tab and the value. What Holt does not measure
+// is left out; nothing is shown as zero that was not counted.
+func (w *Words) appendMonitor(b []byte, st *Status) []byte {
+	b = fmt.Appendf(b, "zk_version\t%s\nzk_server_state\t%s\n", w.version, st.Mode)
+	if st.QuorumSize > 0 {
+		b = fmt.Appendf(b, "zk_peer_state\t%s\n", st.peerState())
+	}
+	if st.Mode == Observer {
+		b = fmt.Appendf(b, "zk_observer_master_id\t%d\n", st.LeaderID)
+	}
+	show := func(m *Metric) { b = appendMonitorMetric(b, m) }
+	visitStatus(st, &w.process, show)
+	w.src.Metrics(func(m *Metric) {
+		if !strings.HasPrefix(m.Name, "holt_") {
+			show(m)
+		}
+	})
+	return append(b, '\n') // the original's ends in an empty line
+}
+
+// peerState is zk_peer_state of a member that serves.
+// ZooKeeper: QuorumPeer.getDetailedPeerState
+func (st *Status) peerState() string {
+	switch st.Mode {
+	case Leader:
+		return "leading - broadcast"
+	case Follower:
+		return "following - broadcast"
+	case Observer:
+		return "observing - broadcast"
+	}
+	return "looking"
+}
+
+// visitStatus shows the gauges that Status and the process hold.
+func visitStatus(st *Status, process *processFiles, visit func(*Metric)) {
+	gauge := func(name string, v int64) { visit(&Metric{Name: name, Kind: Gauge, Value: float64(v)}) }
+	visit(&Metric{Name: "avg_latency", Kind: AverageGauge, Value: st.latencyAvg()})
+	gauge("max_latency", st.LatencyMax)
+	gauge("min_latency", st.LatencyMin)
+	gauge("packets_received", st.Received)
+	gauge("packets_sent", st.Sent)
+	gauge("num_alive_connections", int64(st.Connections))
+	gauge("outstanding_requests", st.Outstanding)
+	gauge("uptime", time.Since(st.Started).Milliseconds())
+	gauge("znode_count", st.Nodes)
+	gauge("watch_count", int64(st.WatchesAll))
+	gauge("ephemerals_count", st.Ephemerals)
+	gauge("approximate_data_size", st.DataBytes)
+	gauge("global_sessions", int64(st.Sessions))
+	gauge("local_sessions", 0) // there are none in Holt
+	open, most := process.count()
+	if open >= 0 {
+		gauge("open_file_descriptor_count", open)
+	}
+	if most >= 0 {
+		gauge("max_file_descriptor_count", most)
+	}
+	gauge("last_client_response_size", st.ResponseLast)
+	gauge("max_client_response_size", st.ResponseMax)
+	gauge("min_client_response_size", st.ResponseMin)
+	gauge("auth_failed_count", st.AuthFailed)
+	if st.QuorumSize > 0 {
+		gauge("quorum_size", int64(st.QuorumSize))
+	}
+	if l := st.Lead; l != nil {
+		visitLead(l, gauge)
+	}
+}
+
+func visitLead(l *LeadStatus, gauge func(string, int64)) {
+	gauge("learners", int64(l.Learners))
+	gauge("synced_followers", int64(l.SyncedFollowers))
+	gauge("synced_non_voting_followers", 0) // a state of ZooKeeper's protocol alone
+	gauge("synced_observers", int64(l.SyncedObservers))
+	gauge("pending_syncs", int64(l.PendingSyncs))
+	gauge("leader_uptime", time.Since(l.Since).Milliseconds())
+	gauge("last_proposal_size", l.ProposalLast)
+	gauge("max_proposal_size", l.ProposalMax)
+	gauge("min_proposal_size", l.ProposalMin)
+}
+
+func appendMonitorMetric(b []byte, m *Metric) []byte {
+	// A member of a set has its key in front: zk_2_ack_latency.
+	name := m.Name
+	if m.LabelValue != "" {
+		name = m.LabelValue + "_" + name
+	}
+	switch m.Kind {
+	case Counter, Gauge:
+		return fmt.Appendf(b, "zk_%s\t%d\n", name, int64(m.Value))
+	case AverageGauge:
+		return fmt.Appendf(b, "zk_%s\t%s\n", name, javaDouble(m.Value))
+	case BasicSummary, AdvancedSummary:
+		return appendMonitorSummary(b, name, m)
+	}
+	return b // Histogram has no form in mntr
+}
+
+// appendMonitorSummary writes whole numbers but for the average, as the
+// original, although Holt measures finer: tools expect integers there.
+func appendMonitorSummary(b []byte, name string, m *Metric) []byte {
+	s := m.summary()
+	b = fmt.Appendf(b, "zk_avg_%s\t%s\n", name, javaDouble(round4(s.avg)))
+	for _, part := range []struct {
+		prefix string
+		value  float64
+	}{{"min", s.min}, {"max", s.max}, {"cnt", s.count}, {"sum", s.sum}} {
+		b = fmt.Appendf(b, "zk_%s_%s\t%d\n", part.prefix, name, int64(part.value))
+	}
+	if m.Kind == BasicSummary {
+		return b
+	}
+	for _, q := range []float64{0.5, 0.95, 0.99, 0.999} {
+		// p50, p95, p99, p999
+		digits := strings.TrimPrefix(strconv.FormatFloat(q, 'f', -1, 64), "0.")
+		if len(digits) == 1 {
+			digits += "0"
+		}
+		b = fmt.Appendf(b, "zk_p%s_%s\t%d\n", digits, name, int64(s.quantile(q)))
+	}
+	return b
+}
+
+// summary is a distribution in the unit that is shown.
+type summary struct {
+	avg, min, max, count, sum float64
+	values                    Distribution
+	scale                     float64
+}
+
+func (m *Metric) summary() summary {
+	s := summary{values: m.Values, scale: m.Scale}
+	if s.scale == 0 {
+		s.scale = 1
+	}
+	if m.Values == nil || m.Values.Count() == 0 {
+		return s
+	}
+	s.count = float64(m.Values.Count())
+	s.sum = float64(m.Values.Sum()) * s.scale
+	s.avg = s.sum / s.count
+	s.min = float64(m.Values.Min()) * s.scale
+	s.max = float64(m.Values.Max()) * s.scale
+	return s
+}
+
+// quantile is 0 without samples, as in mntr; Prometheus wants NaN there.
+func (s *summary) quantile(q float64) float64 {
+	if s.count == 0 {
+		return 0
+	}
+	return float64(s.values.Quantile(q)) * s.scale
+}

@@ -1,0 +1,148 @@
+package admin
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// metricsPage writes /metrics. The format is text made of lines, and writing it
+// from the counters as they are costs less memory than a registry that copies
+// each of them first.
+type metricsPage struct {
+	src     Source
+	process processFiles
+
+	mu   sync.Mutex // one page at a time; guards what follows
+	page []byte     // kept between scrapes
+	last string     // name of the metric whose head was written last
+}
+
+func (p *metricsPage) serve(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.write()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(p.page) // a scraper that is gone needs no answer
+}
+
+func (p *metricsPage) write() {
+	p.page, p.last = p.page[:0], ""
+	st := p.src.Status()
+	p.page = fmt.Appendf(p.page, "# HELP holt_info What is running; the value is always 1.\n# TYPE holt_info gauge\n"+
+		"holt_info{version=%s,mode=%s} 1\n", quoted(Version()), quoted(string(st.Mode)))
+	serving := 0.0
+	if st.Serving {
+		serving = 1
+	}
+	p.metric(&Metric{Name: "holt_serving", Help: "1 while clients are served.", Kind: Gauge, Value: serving})
+	visitStatus(&st, &p.process, p.metric)
+	p.src.Metrics(p.metric)
+	p.runtime()
+}
+
+// runtime shows the Go process under the names every Prometheus client uses.
+func (p *metricsPage) runtime() {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/cycles/total:gc-cycles"},
+	}
+	metrics.Read(samples)
+	for _, m := range []Metric{
+		{Name: "go_goroutines", Help: "Goroutines.", Kind: Gauge, Value: float64(runtime.NumGoroutine())},
+		{Name: "go_memstats_sys_bytes", Help: "Memory taken from the system.", Kind: Gauge, Value: float64(samples[0].Value.Uint64())},
+		{Name: "go_memstats_heap_alloc_bytes", Help: "Memory of live and not yet collected objects.", Kind: Gauge, Value: float64(samples[1].Value.Uint64())},
+		{Name: "go_gc_cycles_total", Help: "Garbage collections.", Kind: Counter, Value: float64(samples[2].Value.Uint64())},
+		{Name: "process_cpu_seconds_total", Help: "CPU time used.", Kind: Counter, Value: cpuSeconds()},
+	} {
+		p.metric(&m)
+	}
+}
+
+func (p *metricsPage) metric(m *Metric) {
+	if m.Name != p.last {
+		p.last = m.Name
+		help := m.Help
+		if help == "" {
+			help = strings.ReplaceAll(m.Name, "_", " ") + "." // ZooKeeper's are no better
+		}
+		p.page = fmt.Appendf(p.page, "# HELP %s %s\n# TYPE %s %s\n", m.Name, escapeHelp(help), m.Name, m.Kind.prometheus())
+	}
+	switch m.Kind {
+	case Counter, Gauge, AverageGauge:
+		p.line(m, "", "", m.Value)
+	case BasicSummary:
+		p.summary(m, 0.5)
+	case AdvancedSummary:
+		p.summary(m, 0.5, 0.9, 0.95, 0.99, 0.999)
+	case Histogram:
+		p.histogram(m)
+	}
+}
+
+func (k Kind) prometheus() string {
+	switch k {
+	case Counter:
+		return "counter"
+	case BasicSummary, AdvancedSummary:
+		return "summary"
+	case Histogram:
+		return "histogram"
+	}
+	return "gauge"
+}
+
+func (p *metricsPage) summary(m *Metric, quantiles ...float64) {
+	s := m.summary()
+	for _, q := range quantiles {
+		v := math.NaN()
+		if s.count > 0 {
+			v = s.quantile(q)
+		}
+		p.line(m, "", "quantile=\""+strconv.FormatFloat(q, 'f', -1, 64)+"\"", v)
+	}
+	p.line(m, "_sum", "", s.sum)
+	p.line(m, "_count", "", s.count)
+}
+
+// line writes one sample. extra is a label that is written already.
+func (p *metricsPage) line(m *Metric, suffix, extra string, v float64) {
+	p.page = append(append(p.page, m.Name...), suffix...)
+	if m.Label != "" || extra != "" {
+		p.page = append(p.page, '{')
+		if m.Label != "" {
+			p.page = append(append(append(p.page, m.Label...), '='), quoted(m.LabelValue)...)
+			if extra != "" {
+				p.page = append(p.page, ',')
+			}
+		}
+		p.page = append(append(p.page, extra...), '}')
+	}
+	p.page = append(p.page, ' ')
+	switch {
+	case math.IsNaN(v):
+		p.page = append(p.page, "NaN"...)
+	case v == math.Trunc(v) && math.Abs(v) < 1<<53:
+		p.page = strconv.AppendInt(p.page, int64(v), 10)
+	default:
+		p.page = strconv.AppendFloat(p.page, v, 'g', -1, 64)
+	}
+	p.page = append(p.page, '\n')
+}
+
+// quoted writes a label value: only \, " and line ends are escaped.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
+
+func escapeHelp(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(s)
+}
+
+func (p *metricsPage) histogram(m *Metric) {}
