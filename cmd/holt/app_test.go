@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"holt/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeMember is a server that does as it is told.
+type fakeMember struct {
+	ready  chan struct{}
+	failed chan error
+	addr   net.Addr
+	err    error // of Close
+
+	mu     sync.Mutex
+	closed int
+}
+
+func (m *fakeMember) Ready() <-chan struct{} { return m.ready }
+func (m *fakeMember) Failed() <-chan error   { return m.failed }
+func (m *fakeMember) ClientAddr() net.Addr   { return m.addr }
+
+func (m *fakeMember) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed++
+	return m.err
+}
+
+// world is everything around a command.
+type world struct {
+	app            *app
+	stdout, stderr bytes.Buffer
+	stop           chan os.Signal
+	env            map[string]string
+
+	started []server.Config
+	members []*fakeMember
+	// onStart, if set, is called with each member before it is handed out.
+	onStart func(*fakeMember) error
+}
+
+func newWorld() *world {
+	w := &world{stop: make(chan os.Signal, 1), env: map[string]string{}}
+	w.app = &app{stdout: &w.stdout, stderr: &w.stderr, stop: w.stop, getenv: func(name string) string { return w.env[name] }}
+	w.app.start = func(cfg server.Config) (member, error) {
+		if err := cfg.Validate(); err != nil {
+			return nil, err
+		}
+		w.started = append(w.started, cfg)
+		m := &fakeMember{ready: make(chan struct{}), failed: make(chan error, 1), addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2180 + len(w.started)}}
+		close(m.ready)
+		w.members = append(w.members, m)
+		if w.onStart != nil {
+			if err := w.onStart(m); err != nil {
+				return nil, err
+			}
+		}
+		return m, nil
+	}
+	return w
+}
+
+// file writes a configuration and returns its name.
+func (w *world) file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "zoo.cfg")
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func (w *world) check(t *testing.T, args []string, code int, stdout, stderr string) {
+	t.Helper()
+	if got := w.app.run(args); got != code {
+		t.Errorf("%q: exit code %d, want %d\n%s", args, got, code, w.stderr.String())
+	}
+	if !strings.Contains(w.stdout.String(), stdout) {
+		t.Errorf("%q: standard output\n%s\nwithout %q", args, w.stdout.String(), stdout)
+	}
+	if !strings.Contains(w.stderr.String(), stderr) {
+		t.Errorf("%q: standard error\n%s\nwithout %q", args, w.stderr.String(), stderr)
+	}
+}
+
+const sample = "dataDir=/d\nclientPort=2181\nautopurge.purgeInterval=1\n"
+
+func TestCommandLines(t *testing.T) {
+	for _, tc := range []struct {
+		args           string
+		code           int
+		stdout, stderr string
+	}{
+		{"", 0, "holt dev", ""},
+		{"--help", 0, "holt serve zoo.cfg", ""},
+		{"version", 0, "holt dev", ""},
+		{"version -o json", 0, `"protocol":"3.9.4-holt-`, ""},
+		{"version -o xml", 2, "", "--output xml: not text or json\nTry: holt version --help"},
+		{"version x", 2, "", "takes at most 0 arguments"},
+		{"sevre", 2, "", `unknown command "sevre"; did you mean serve?`},
+		{"quux", 2, "", `unknown command "quux"`},
+		{"--nonsense", 2, "", "unknown flag: --nonsense"},
+		{"serve a b", 2, "", "takes at most 1 arguments"},
+		{"serve --myid x", 2, "", "invalid argument"},
+		{"serve --log-level loud", 2, "", "--log-level loud: not debug"},
+		{"serve --log-format xml", 2, "", "--log-format xml: not text"},
+		{"serve no/such/file", 2, "", "holt: the configuration was refused:\nno/such/file: cannot be read: no such file or directory;"},
+		{"dev -n 0", 2, "", "-n 0: not 1 to 9"},
+		{"dev -n 10", 2, "", "-n 10: not 1 to 9"},
+		{"dev --port 65535 -n 2", 2, "", "--port 65535: not 0 to 65535"},
+		{"dev --output yaml", 2, "", "--output yaml: not text or json"},
+	} {
+		newWorld().check(t, strings.Fields(tc.args), tc.code, tc.stdout, tc.stderr)
+	}
+}
+
+func TestServeConfiguration(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGTERM
+	w.env["JVMFLAGS"] = `-Xmx1g -Dzookeeper.enforceQuota=true -DtickTime=100`
+	w.env["SERVER_JVMFLAGS"] = `-DtickTime=200`
+	w.check(t, []string{"serve", w.file(t, sample), "-DtickTime=300", "-D", "jute.maxbuffer=5000"}, 0, "", "autopurge.purgeInterval: not needed")
+	cfg := w.started[0]
+	if cfg.TickMillis != 300 || cfg.MaxFrame != 5000 || !cfg.EnforceQuota || cfg.DataDir != "/d" {
+		t.Errorf("started with %+v", cfg)
+	}
+}
+
+func TestServeFindsFile(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGINT
+	name := w.file(t, sample)
+	w.env["ZOOCFGDIR"] = filepath.Dir(name)
+	w.check(t, []string{"serve"}, 0, "", "")
+	w = newWorld()
+	w.env["ZOOCFGDIR"], w.env["ZOOCFG"] = filepath.Dir(name), "other.cfg"
+	w.check(t, []string{"serve"}, 2, "", "other.cfg: cannot be read")
+}
+
+func TestServeCheck(t *testing.T) {
+	w := newWorld()
+	name := w.file(t, sample)
+	w.check(t, []string{"serve", "--check", name}, 0, name+":3: autopurge.purgeInterval: not needed", "")
+	if len(w.started) != 0 {
+		t.Error("a server was started")
+	}
+	w = newWorld()
+	w.check(t, []string{"serve", "--check", w.file(t, "dataDir=/d\ntickTme=1\n")}, 2, "", `:2: unknown key "tickTme"; did you mean tickTime?`)
+	if strings.Contains(w.stderr.String(), "Try:") {
+		t.Error("a bad file was answered with help on the command line")
+	}
+}
+
+func TestServeEnds(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		set    func(*world)
+		code   int
+		stderr string
+	}{
+		{"signal", func(w *world) { w.stop <- syscall.SIGTERM }, 0, "stopped"},
+		{"disk fails", func(w *world) {
+			w.onStart = func(m *fakeMember) error { m.failed <- fmt.Errorf("write log: %w", syscall.ENOSPC); return nil }
+		}, 3, "holt: member 0 stops: write log: no space left on device\n"},
+		{"close fails", func(w *world) {
+			w.stop <- syscall.SIGTERM
+			w.onStart = func(m *fakeMember) error { m.err = syscall.EIO; return nil }
+		}, 3, "holt: stop: input/output error"},
+		{"data directory", func(w *world) {
+			w.onStart = func(*fakeMember) error {
+				return fmt.Errorf("open tree: %w", &os.PathError{Op: "mkdir", Path: "/d", Err: syscall.EACCES})
+			}
+		}, 3, "holt: open tree: mkdir /d: permission denied (data in /d)"},
+		{"port in use", func(w *world) {
+			w.onStart = func(*fakeMember) error { return portInUse("0.0.0.0", 2181) }
+		}, 1, "holt: port 0.0.0.0:2181 is in use, perhaps by ZooKeeper or another Holt"},
+		{"port forbidden", func(w *world) {
+			w.onStart = func(*fakeMember) error {
+				return &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}
+			}
+		}, 1, "permission denied"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld()
+			tc.set(w)
+			w.check(t, []string{"serve", w.file(t, sample)}, tc.code, "", tc.stderr)
+			if m := w.members[0]; m.closed != 1 && w.onStart == nil {
+				t.Errorf("closed %d times", m.closed)
+			}
+		})
+	}
+}
+
+func portInUse(host string, port int) error {
+	return fmt.Errorf("open client port: %w", &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{IP: net.ParseIP(host), Port: port}, Err: syscall.EADDRINUSE})
+}
+
+func TestDev(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGINT
+	w.check(t, []string{"dev"}, 0, "  clients   127.0.0.1:2181\n", "")
+	cfg := w.started[0]
+	if cfg.ClientAddr != "127.0.0.1:2181" || !cfg.Standalone() {
+		t.Errorf("started with %+v", cfg)
+	}
+	if _, err := os.Stat(cfg.DataDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary directory %s is still there: %v", cfg.DataDir, err)
+	}
+	if w.members[0].closed != 1 {
+		t.Errorf("closed %d times", w.members[0].closed)
+	}
+}
+
+func TestDevEnsemble(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGINT
+	dir := t.TempDir()
+	w.check(t, []string{"dev", "-n", "3", "--port", "2181", "--data", dir, "-o", "json"}, 0,
+		`{"clients":["127.0.0.1:2181","127.0.0.1:2182","127.0.0.1:2183"],"data":"`+dir+`","temporary":false}`+"\n", "")
+	for i, cfg := range w.started {
+		if want := fmt.Sprintf("127.0.0.1:%d", 2181+i); cfg.MemberID != uint64(i+1) || cfg.ClientAddr != want || len(cfg.Members) != 3 {
+			t.Errorf("member %d: %+v", i+1, cfg)
+		}
+		if want := filepath.Join(dir, "ensemble-of-3", fmt.Sprint("member-", i+1)); cfg.DataDir != want {
+			t.Errorf("member %d has its data in %s, want %s", i+1, cfg.DataDir, want)
+		}
+		if w.members[i].closed != 1 {
+			t.Errorf("member %d closed %d times", i+1, w.members[i].closed)
+		}
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("the named directory: %v", err)
+	}
+}
+
+func TestDevEnds(t *testing.T) {
+	w := newWorld()
+	w.onStart = func(m *fakeMember) error {
+		if len(w.members) == 2 {
+			return portInUse("127.0.0.1", 2182)
+		}
+		return nil
+	}
+	w.check(t, []string{"dev", "-n", "3"}, 1, "", "holt: port 127.0.0.1:2182 is in use, perhaps by ZooKeeper or another Holt.\n"+
+		"Stop that one (to find it: ss -ltnp), or take another port: holt dev --port 2281 -n 3\n")
+	if w.members[0].closed != 1 {
+		t.Error("the member that had started was not closed")
+	}
+	w = newWorld()
+	w.onStart = func(m *fakeMember) error {
+		if len(w.members) == 2 {
+			m.failed <- syscall.EIO
+		}
+		return nil
+	}
+	w.check(t, []string{"dev", "-n", "3"}, 3, "", "holt: member 2 stops: input/output error\n")
+	w = newWorld()
+	w.onStart = func(m *fakeMember) error { m.ready = nil; return nil }
+	w.stop <- syscall.SIGINT
+	w.check(t, []string{"dev"}, 0, "", "")
+	if w.stdout.Len() > 0 {
+		t.Errorf("said before it was ready: %s", w.stdout.String())
+	}
+}
+
+func TestDevNetwork(t *testing.T) {
+	n := newDevNetwork()
+	if _, err := n.dial(t.Context(), peerName(0)); err == nil {
+		t.Error("connected to a member that does not listen")
+	}
+	l, err := n.listen(peerName(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := n.dial(t.Context(), peerName(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, want := c.RemoteAddr().String(), l.Addr().String(); got != want {
+		t.Errorf("connected to %s, want %s", got, want)
+	}
+}

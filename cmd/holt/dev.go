@@ -1,0 +1,281 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"holt/server"
+	"holt/server/admin"
+)
+
+const devMembersMax = 9
+
+type devFlags struct {
+	log     logFlags
+	port    int
+	members int
+	data    string
+	output  string
+}
+
+func (a *app) newDev() *cobra.Command {
+	var f devFlags
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a server for development on 127.0.0.1, or an ensemble, without configuration",
+		Long: `Run a server for development on 127.0.0.1, without configuration.
+
+With -n 3 it is an ensemble of three, on three ports. Everything is permitted
+that an operator may have to switch on: all four-letter words, TTL nodes. The
+data is temporary unless --data names a directory, which is made if need be and
+found again the next time.`,
+		Example: `  holt dev
+  holt dev -n 3 --port 2281
+  holt dev --data ~/holt
+  holt dev --port 0 -o json    any free port; one line of JSON tells which`,
+		Args: atMost(0),
+		RunE: func(*cobra.Command, []string) error { return a.dev(&f) },
+	}
+	f.log.add(cmd, "warn")
+	cmd.Flags().IntVarP(&f.port, "port", "p", 2181, "port for clients, and with -n those after it; 0: any free one")
+	cmd.Flags().IntVarP(&f.members, "members", "n", 1, "number of members")
+	cmd.Flags().StringVarP(&f.data, "data", "d", "", "directory to keep the data in")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "what is said when ready: text or json")
+	return cmd
+}
+
+func (f *devFlags) validate() error {
+	switch {
+	case f.members < 1 || f.members > devMembersMax:
+		return usageError("-n %d: not 1 to %d", f.members, devMembersMax)
+	case f.port < 0 || f.port > 65535 || f.port > 0 && f.port+f.members-1 > 65535:
+		return usageError("--port %d: not 0 to 65535", f.port)
+	case f.output != "text" && f.output != "json":
+		return usageError("--output %s: not text or json", f.output)
+	}
+	return nil
+}
+
+// dev runs the members until a signal arrives or one of them fails.
+func (a *app) dev(f *devFlags) (err error) {
+	began := time.Now()
+	if err := f.validate(); err != nil {
+		return err
+	}
+	log, err := f.log.logger(a.stderr)
+	if err != nil {
+		return err
+	}
+	d := &devEnsemble{app: a, flags: f, dir: f.data, network: newDevNetwork()}
+	if d.dir == "" {
+		if d.dir, err = os.MkdirTemp("", "holt-dev-"); err != nil {
+			return &exitError{exitFailed, fmt.Errorf("make a directory for the data: %w", err)}
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.start(log); err != nil {
+		return err
+	}
+	stopped, err := d.waitReady()
+	if err != nil || stopped {
+		return err
+	}
+	if err := d.announce(time.Since(began)); err != nil {
+		return err
+	}
+	return d.waitStop()
+}
+
+// devEnsemble is what dev runs.
+type devEnsemble struct {
+	app     *app
+	flags   *devFlags
+	dir     string
+	network *devNetwork
+	members []member
+}
+
+func (d *devEnsemble) start(log *zap.Logger) error {
+	for i := range d.flags.members {
+		cfg := d.config(i)
+		cfg.Logger = log
+		if d.flags.members > 1 {
+			cfg.Logger = log.With(zap.Uint64("member", cfg.MemberID))
+		}
+		m, err := d.app.start(cfg)
+		if addr, ok := addressInUse(err); ok {
+			return fmt.Errorf("port %s is in use, perhaps by ZooKeeper or another Holt.\nStop that one (to find it: ss -ltnp), or take another port: holt dev --port %d%s",
+				addr, d.flags.port+100, d.sizeFlag())
+		}
+		if err != nil {
+			return d.app.startError(&cfg, err)
+		}
+		d.members = append(d.members, m)
+	}
+	return nil
+}
+
+func (d *devEnsemble) sizeFlag() string {
+	if d.flags.members == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" -n %d", d.flags.members)
+}
+
+// config is that of the i-th member. A single server and ensembles of each
+// size keep their data apart, for the members of one are not those of another.
+func (d *devEnsemble) config(i int) server.Config {
+	cfg := server.Config{
+		MemberID:        uint64(i + 1),
+		DataDir:         d.dir,
+		ClientAddr:      d.clientAddr(i),
+		TickMillis:      2000,
+		ReconfigEnabled: true,
+		ExtendedTypes:   true,
+		MaxClientConns:  -1,
+		FourLetterWords: []string{"*"},
+	}
+	if d.flags.members == 1 {
+		return cfg
+	}
+	cfg.DataDir = filepath.Join(d.dir, fmt.Sprintf("ensemble-of-%d", d.flags.members), fmt.Sprintf("member-%d", i+1))
+	cfg.Listen, cfg.Dial = d.network.listen, d.network.dial
+	for j := range d.flags.members {
+		m := server.Member{ID: uint64(j + 1), Host: "127.0.0.1", QuorumPort: 2888 + j, ElectionPort: 3888 + j, PeerAddr: peerName(j)}
+		if d.flags.port > 0 {
+			m.ClientAddr = d.clientAddr(j)
+		}
+		cfg.Members = append(cfg.Members, m)
+	}
+	return cfg
+}
+
+func (d *devEnsemble) clientAddr(i int) string {
+	port := d.flags.port
+	if port > 0 {
+		port += i
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
+
+// waitReady waits until every member serves; stopped says that a signal came
+// first.
+func (d *devEnsemble) waitReady() (stopped bool, err error) {
+	for i, m := range d.members {
+		select {
+		case <-m.Ready():
+			continue // also if a signal is there already: what began is announced
+		default:
+		}
+		select {
+		case <-m.Ready():
+		case err := <-m.Failed():
+			return false, d.failure(i, err)
+		case <-d.app.stop:
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (d *devEnsemble) waitStop() error {
+	type failed struct {
+		i   int
+		err error
+	}
+	failures, done := make(chan failed), make(chan struct{})
+	defer close(done)
+	for i, m := range d.members {
+		go func() {
+			select {
+			case err := <-m.Failed():
+				select {
+				case failures <- failed{i, err}:
+				case <-done:
+				}
+			case <-done:
+			}
+		}()
+	}
+	select {
+	case <-d.app.stop:
+		return nil
+	case f := <-failures:
+		return d.failure(f.i, f.err)
+	}
+}
+
+func (d *devEnsemble) failure(i int, err error) error {
+	return &exitError{exitFailed, fmt.Errorf("member %d stops: %w", i+1, err)}
+}
+
+// close ends all members at once: one by one, each would look for a successor
+// among members that are about to end.
+func (d *devEnsemble) close() error {
+	errs := make(chan error)
+	for _, m := range d.members {
+		go func() { errs <- m.Close() }()
+	}
+	var all []error
+	for range d.members {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+// clients are the addresses that clients connect to.
+func (d *devEnsemble) clients() []string {
+	var list []string
+	for _, m := range d.members {
+		if at := m.ClientAddr(); at != nil {
+			list = append(list, at.String())
+		}
+	}
+	return list
+}
+
+// announce says that all is ready, and what to do next.
+func (d *devEnsemble) announce(took time.Duration) error {
+	clients := d.clients()
+	if d.flags.output == "json" {
+		facts := struct {
+			Clients   []string `json:"clients"`
+			Data      string   `json:"data"`
+			Temporary bool     `json:"temporary"`
+		}{clients, d.dir, d.flags.data == ""}
+		return json.NewEncoder(d.app.stdout).Encode(facts)
+	}
+	version, _ := admin.BuildVersion()
+	what, where := "one server", "kept"
+	if len(clients) > 1 {
+		what = fmt.Sprintf("an ensemble of %d", len(clients))
+	}
+	if d.flags.data == "" {
+		where = "temporary, gone at the end; to keep it: holt dev --data DIR"
+	}
+	list := strings.Join(clients, ",")
+	var b strings.Builder
+	fmt.Fprintf(&b, "Holt %s is ready: %s, in %.2f s.\n\n", version, what, took.Seconds())
+	fmt.Fprintf(&b, "  clients   %s\n", list)
+	fmt.Fprintf(&b, "  data      %s (%s)\n", d.dir, where)
+	fmt.Fprintf(&b, "\nAny ZooKeeper client works now. For example:\n\n")
+	fmt.Fprintf(&b, "  zkCli.sh -server %s create /hello world\n", list)
+	fmt.Fprintf(&b, "  echo stat | nc %s\n", strings.Replace(clients[0], ":", " ", 1))
+	if len(clients) == 1 {
+		fmt.Fprintf(&b, "\nAn ensemble of three: holt dev -n 3\n")
+	}
+	fmt.Fprintf(&b, "Ctrl-C ends it.\n")
+	_, err := fmt.Fprint(d.app.stdout, b.String())
+	return err
+}

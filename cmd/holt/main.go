@@ -1,0 +1,35 @@
+// Command holt runs Holt: a server of an ensemble, a throw-away server or
+// ensemble for development, and the tools around them.
+//
+//	holt serve [zoo.cfg]   a server, configured as ZooKeeper is
+//	holt dev [-n 3]        one server, or three, without configuration
+//	holt bench             load for any server that speaks ZooKeeper's protocol
+//	holt version
+//
+// The package is glue: flags, files, environment, signals and exit codes. What
+// is asked for goes to standard output; everything else, the log included, goes
+// to standard error.
+//
+// Exit codes, as far as they go the original's:
+//
+//	0  done, or stopped by SIGTERM or SIGINT
+//	1  anything without a code of its own, as a port in use
+//	2  wrong command line or configuration
+//	3  data directory or disk: it cannot be used, or failed while running
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	stop := make(chan os.Signal, 2)
+	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
+	a := &app{
+		stdout: os.Stdout, stderr: os.Stderr, stop: stop,
+		getenv: os.Getenv, start: startServer,
+	}
+	os.Exit(a.run(os.Args[1:]))
+}

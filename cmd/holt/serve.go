@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"holt/server"
+	"holt/server/zoocfg"
+)
+
+// configError is a configuration that was refused: the message is about a file
+// and not about the command line.
+type configError struct{ err error }
+
+func (e *configError) Error() string { return "the configuration was refused:\n" + e.err.Error() }
+func (e *configError) Unwrap() error { return e.err }
+
+type serveFlags struct {
+	log     logFlags
+	defines []string
+	myID    uint64
+	check   bool
+}
+
+func (a *app) newServe() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve [zoo.cfg]",
+		Short: "Run a server, or a member of an ensemble, configured as ZooKeeper is",
+		Long: `Run a server, or a member of an ensemble, configured as ZooKeeper is.
+
+Without a file, $ZOOCFGDIR/$ZOOCFG is read, by default ./zoo.cfg. Settings come
+from the file, then from -Dname=value in $JVMFLAGS and $SERVER_JVMFLAGS, then
+from -D here; the last one counts. SIGTERM and SIGINT end the server in order.`,
+		Example: `  holt serve /etc/zookeeper/conf/zoo.cfg
+  holt serve zoo.cfg -D jute.maxbuffer=4194304
+  holt serve zoo.cfg --check`,
+		Args: atMost(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.serve(args, &f) },
+	}
+	f.log.add(cmd, "info")
+	cmd.Flags().StringArrayVarP(&f.defines, "define", "D", nil, "a setting, as name=value, that wins over the file")
+	cmd.Flags().Uint64Var(&f.myID, "myid", 0, "this member's id, instead of the file dataDir/myid")
+	cmd.Flags().BoolVar(&f.check, "check", false, "read the configuration, say what it means and end")
+	return cmd
+}
+
+func (a *app) serve(args []string, f *serveFlags) error {
+	log, err := f.log.logger(a.stderr)
+	if err != nil {
+		return err
+	}
+	path := a.configPath(args)
+	defines := append(a.environmentDefines(), f.defines...)
+	res, err := zoocfg.Read(path, zoocfg.Options{Defines: defines, MyID: f.myID})
+	if err != nil {
+		return &exitError{exitUsage, &configError{err}}
+	}
+	if f.check {
+		for _, n := range res.Notes {
+			fmt.Fprintln(a.stdout, n)
+		}
+		_, err := fmt.Fprintf(a.stdout, "%s: fine\n", path)
+		return err
+	}
+	for _, n := range res.Notes {
+		log.Info("setting", zap.Stringer("note", n))
+	}
+	cfg := res.Config
+	cfg.Logger = log
+	return a.runMember(cfg, log)
+}
+
+// configPath is the file to read. ZooKeeper: zkEnv.sh
+func (a *app) configPath(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	dir, name := a.getenv("ZOOCFGDIR"), a.getenv("ZOOCFG")
+	if name == "" {
+		name = "zoo.cfg"
+	}
+	return filepath.Join(dir, name)
+}
+
+// environmentDefines are the -D settings of the variables in which scripts hand
+// them to the Java server. Whatever else is there is for Java.
+func (a *app) environmentDefines() []string {
+	var defines []string
+	for _, variable := range []string{"JVMFLAGS", "SERVER_JVMFLAGS"} {
+		for _, word := range strings.Fields(a.getenv(variable)) {
+			if define, ok := strings.CutPrefix(word, "-D"); ok {
+				defines = append(defines, strings.Trim(define, `"'`))
+			}
+		}
+	}
+	return defines
+}
+
+// runMember runs a server until it is told to stop or fails.
+func (a *app) runMember(cfg server.Config, log *zap.Logger) error {
+	began := time.Now()
+	m, err := a.start(cfg)
+	if err != nil {
+		return a.startError(&cfg, err)
+	}
+	failure := a.wait(m, cfg.MemberID, log, began)
+	if err := m.Close(); err != nil && failure == nil {
+		failure = &exitError{exitFailed, fmt.Errorf("stop: %w", err)}
+	}
+	if failure == nil {
+		log.Info("stopped")
+	}
+	return failure
+}
+
+// wait blocks until a signal arrives or the member fails.
+func (a *app) wait(m member, id uint64, log *zap.Logger, began time.Time) error {
+	addr := server.Off
+	if at := m.ClientAddr(); at != nil {
+		addr = at.String()
+	}
+	log.Info("started", zap.Uint64("member", id), zap.String("clients", addr))
+	ready := m.Ready()
+	for {
+		select {
+		case <-ready:
+			log.Info("ready", zap.Uint64("member", id), zap.String("clients", addr), zap.Duration("took", time.Since(began)))
+			ready = nil
+		case sig := <-a.stop:
+			log.Info("stopping", zap.Stringer("signal", sig))
+			return nil
+		case err := <-m.Failed():
+			return &exitError{exitFailed, fmt.Errorf("member %d stops: %w", id, err)}
+		}
+	}
+}
+
+// startError gives a failed start its exit code and, where it is known, a
+// remedy.
+func (a *app) startError(cfg *server.Config, err error) error {
+	if addr, ok := addressInUse(err); ok {
+		return fmt.Errorf("port %s is in use, perhaps by ZooKeeper or another Holt: stop that one (to find it: ss -ltnp), or take another port", addr)
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return err
+	}
+	return &exitError{exitFailed, fmt.Errorf("%w (data in %s)", err, cfg.DataDir)}
+}
