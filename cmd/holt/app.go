@@ -92,6 +92,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.newServe())
 	root.AddCommand(a.newDev())
+	root.AddCommand(a.newBench())
 	root.AddCommand(a.newVersion())
 	return root
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Command returns the command bench. It prints the report on the command's output.
+// Command returns the command bench, whose argument is the load. It prints the report on the
+// command's output; its errors for a command line that makes no sense are ErrConfig.
 func Command() *cobra.Command {
 	var cfg Config
 	var pids, output string
@@ -41,7 +42,7 @@ Everything is created under --root and deleted again unless --keep is given.`,
 				return err
 			}
 			if output != "text" && output != "json" {
-				return fmt.Errorf("unknown output %q: want text or json", output)
+				return configError{fmt.Errorf("unknown output %q: want text or json", output)}
 			}
 			report, err := Run(cmd.Context(), cfg)
 			if report == nil {
@@ -90,7 +91,7 @@ func parsePIDs(cfg *Config, text string) error {
 	for part := range strings.SplitSeq(text, ",") {
 		pid, err := strconv.Atoi(part)
 		if err != nil {
-			return fmt.Errorf("malformed process id %q", part)
+			return configError{fmt.Errorf("malformed process id %q", part)}
 		}
 		cfg.PIDs = append(cfg.PIDs, pid)
 	}

@@ -67,7 +67,22 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
+// ErrConfig is the cause of Run's error when the Config makes no sense.
+var ErrConfig = errors.New("bad configuration of the load")
+
+// configError is ErrConfig with its reason.
+type configError struct{ error }
+
+func (configError) Is(target error) bool { return target == ErrConfig }
+
 func (c Config) validate() error {
+	if err := c.problem(); err != nil {
+		return configError{err}
+	}
+	return nil
+}
+
+func (c Config) problem() error {
 	if !slices.Contains(Loads(), c.Load) {
 		return fmt.Errorf("unknown load %q: want one of %s", c.Load, strings.Join(Loads(), ", "))
 	}
@@ -75,6 +90,9 @@ func (c Config) validate() error {
 		if n < 1 {
 			return fmt.Errorf("%s must be at least 1, not %d", name, n)
 		}
+	}
+	if _, _, err := parseMix(c.Mix); err != nil {
+		return err
 	}
 	switch {
 	case c.Rate < 0 || c.Count < 0 || c.Duration < 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -264,8 +265,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{Load: "mixed", Mix: "mixed=1"},
 	} {
 		cfg.Servers = []string{startFake(t).listener.Addr().String()}
-		if _, err := Run(context.Background(), cfg); err == nil {
-			t.Errorf("%+v passed", cfg)
+		if _, err := Run(context.Background(), cfg); !errors.Is(err, ErrConfig) {
+			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,7 +143,7 @@ func (r *run) scriptOf(load string, lane int) (script, error) {
 	case "mixed":
 		return r.mixedScript(lane, rng)
 	}
-	return nil, fmt.Errorf("load %s cannot be part of a mix", load)
+	return nil, fmt.Errorf("load %s has no script", load)
 }
 
 func (r *run) setRequest(path string) *wire.SetDataRequest {
@@ -176,9 +177,6 @@ func (r *run) mixedScript(lane int, rng *rand.Rand) (script, error) {
 	m := &mixed{rng: rng}
 	sum := 0
 	for i, name := range names {
-		if name == "mixed" || name == "delete" {
-			return nil, fmt.Errorf("load %s cannot be part of a mix", name)
-		}
 		s, err := r.scriptOf(name, lane)
 		if err != nil {
 			return nil, err
@@ -197,6 +195,9 @@ func parseMix(text string) (names []string, weights []int, err error) {
 		weight, err := strconv.Atoi(value)
 		if !ok || err != nil || weight < 1 {
 			return nil, nil, fmt.Errorf("malformed mix %q: want load=weight, ...", text)
+		}
+		if !slices.Contains([]string{"get", "exists", "set", "create", "children", "multi"}, name) {
+			return nil, nil, fmt.Errorf("load %q cannot be part of a mix", name)
 		}
 		names = append(names, name)
 		weights = append(weights, weight)
