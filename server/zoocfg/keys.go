@@ -13,6 +13,7 @@ import (
 type key struct {
 	name  string // or a prefix that ends in a dot, as server.
 	check func(string) (value, error)
+	help  string // of a used key: what it sets and the default, in docs/configuration.md
 	// set puts a value that passed check where it belongs; nil: not used.
 	set func(r *reader, p property, v value)
 	// note, if not empty, is said about the key wherever it stands.

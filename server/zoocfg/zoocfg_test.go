@@ -97,6 +97,9 @@ func TestKeyTable(t *testing.T) {
 		if k.set == nil && k.note == "" && k.refuse == "" {
 			t.Errorf("%s: accepted, and nothing is said about it", k.name)
 		}
+		if (k.set != nil) != (k.help != "") {
+			t.Errorf("%s: help is for the keys that are used, and they need it", k.name)
+		}
 		if got, ok := lookup(k.name); !ok || got.name != k.name {
 			if !strings.HasSuffix(k.name, ".") {
 				t.Errorf("lookup of %s finds %v", k.name, got)

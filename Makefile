@@ -1,0 +1,51 @@
+# Every target works from a fresh clone with Go, make and git; what one needs
+# besides is fetched by Go, or installed (as root) or asked for by the tests.
+
+GO       ?= go
+PACKAGES ?= ./...
+FUZZTIME ?= 20s
+BENCH    ?= .
+
+.PHONY: help build run test race fuzz bench test-clients lint docs clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/holt, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/holt ./cmd/holt
+
+run: build ## a server on 127.0.0.1:2181 with temporary data; Ctrl-C ends it
+	bin/holt dev
+
+test: ## everything that needs no other program: at most 15 minutes on two cores
+	$(GO) vet $(PACKAGES)
+	$(GO) test -timeout 14m $(PACKAGES)
+
+race: ## the same under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m $(PACKAGES)
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+bench: ## Go benchmarks; BENCH selects by name
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+
+test-clients: ## clients nobody here wrote against three server processes; installs them as root
+	$(GO) test -count 1 -timeout 25m ./compat/clients -target=holt
+
+lint: ## formatting, vet, staticcheck, import lattice
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
+	$(GO) test ./compat/policy
+
+docs: ## rewrite the generated pages of docs/
+	$(GO) test ./server/zoocfg -run TestConfigurationPage -rewrite
+
+clean: ## remove what was built
+	rm -rf bin .cache compat/.cache
