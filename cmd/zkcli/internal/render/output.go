@@ -1,0 +1,164 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Format is how results are written.
+type Format string
+
+const (
+	Text Format = "text" // as zkCli.sh
+	JSON Format = "json" // one object a line
+	YAML Format = "yaml" // one document each
+)
+
+// ParseFormat returns the format called name.
+func ParseFormat(name string) (Format, error) {
+	switch f := Format(name); f {
+	case Text, JSON, YAML:
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown format %q: want %s, %s or %s", name, Text, JSON, YAML)
+}
+
+// Result is something that a command found or did. It is written as JSON by
+// encoding/json.
+type Result interface {
+	// Text writes the text form to the page.
+	Text(p *Page)
+}
+
+// Output writes results. Out and Err must be set; the zero Format is Text.
+type Output struct {
+	Out, Err io.Writer
+	Format   Format
+	// Colour allows colours and marks; only for terminals.
+	Colour bool
+
+	mu        sync.Mutex
+	failed    error // first error of a writer; guarded by mu
+	documents int   // YAML documents written; guarded by mu
+}
+
+// Emit writes r in the format of o.
+func (o *Output) Emit(r Result) {
+	switch o.Format {
+	case JSON:
+		o.write(o.Out, appendJSON(r))
+	case YAML:
+		o.mu.Lock()
+		first := o.documents == 0
+		o.documents++
+		o.mu.Unlock()
+		text := yamlOf(appendJSON(r))
+		if !first {
+			text = append([]byte("---\n"), text...)
+		}
+		o.write(o.Out, text)
+	default:
+		p := Page{colour: o.Colour}
+		r.Text(&p)
+		p.to(o)
+	}
+}
+
+// Say writes a line of talk. It goes to Out in text form, where zkCli.sh has it,
+// and to Err when programs read Out.
+func (o *Output) Say(format string, args ...any) {
+	w := o.Out
+	if o.Format == JSON || o.Format == YAML {
+		w = o.Err
+	}
+	o.write(w, fmt.Appendf(nil, format+"\n", args...))
+}
+
+// Complain writes a line to Err.
+func (o *Output) Complain(format string, args ...any) {
+	p := Page{colour: o.Colour}
+	text := fmt.Sprintf(format, args...)
+	o.write(o.Err, []byte(p.Paint(Red, text)+"\n"))
+}
+
+// Prompt writes to Out what is no line of its own.
+func (o *Output) Prompt(s string) { o.write(o.Out, []byte(s)) }
+
+// Error returns the first error of a writer.
+func (o *Output) Error() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failed
+}
+
+func (o *Output) write(w io.Writer, b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writeLocked(w, b)
+}
+
+func (o *Output) writeLocked(w io.Writer, b []byte) {
+	if o.failed != nil || len(b) == 0 {
+		return
+	}
+	if _, err := w.Write(b); err != nil {
+		o.failed = fmt.Errorf("write output: %w", err)
+	}
+}
+
+// appendJSON returns r on one line. Results are built of types that always encode.
+func appendJSON(r Result) []byte {
+	var buf jsonBuffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		panic(fmt.Sprintf("encode %T: %v", r, err))
+	}
+	return buf
+}
+
+type jsonBuffer []byte
+
+func (b *jsonBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// Page collects the text of one result, in the order in which it was written to
+// either of the two.
+type Page struct {
+	colour bool
+	parts  []part
+}
+
+type part struct {
+	text string
+	talk bool // for Err
+}
+
+// Printf writes to the data side.
+func (p *Page) Printf(format string, args ...any) {
+	p.parts = append(p.parts, part{text: fmt.Sprintf(format, args...)})
+}
+
+// Talkf writes to the other side.
+func (p *Page) Talkf(format string, args ...any) {
+	p.parts = append(p.parts, part{text: fmt.Sprintf(format, args...), talk: true})
+}
+
+// Raw writes bytes to the data side as they are.
+func (p *Page) Raw(b []byte) { p.parts = append(p.parts, part{text: string(b)}) }
+
+func (p *Page) to(o *Output) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range p.parts {
+		if s.talk {
+			o.writeLocked(o.Err, []byte(s.text))
+		} else {
+			o.writeLocked(o.Out, []byte(s.text))
+		}
+	}
+}
