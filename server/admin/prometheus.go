@@ -111,6 +111,29 @@ func (p *metricsPage) summary(m *Metric, quantiles ...float64) {
 	p.line(m, "_count", "", s.count)
 }
 
+// histogram writes buckets from 10 µs to 10 s, three to a power of ten, if the
+// unit is the second. Our histograms are finer; that many time series per
+// operation nobody wants to store.
+func (p *metricsPage) histogram(m *Metric) {
+	s := m.summary()
+	for exponent := -5; exponent <= 1; exponent++ {
+		for _, digit := range []float64{1, 2.5, 5} {
+			bound := digit * math.Pow10(exponent)
+			if bound > 10 {
+				break
+			}
+			count := 0.0
+			if s.count > 0 {
+				count = float64(m.Values.CumulativeCount(int64(math.Round(bound / s.scale))))
+			}
+			p.line(m, "_bucket", "le=\""+strconv.FormatFloat(bound, 'g', -1, 64)+"\"", count)
+		}
+	}
+	p.line(m, "_bucket", `le="+Inf"`, s.count)
+	p.line(m, "_sum", "", s.sum)
+	p.line(m, "_count", "", s.count)
+}
+
 // line writes one sample. extra is a label that is written already.
 func (p *metricsPage) line(m *Metric, suffix, extra string, v float64) {
 	p.page = append(append(p.page, m.Name...), suffix...)
@@ -144,5 +167,3 @@ func quoted(s string) string {
 func escapeHelp(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(s)
 }
-
-func (p *metricsPage) histogram(m *Metric) {}

@@ -243,4 +243,7 @@ type Distribution interface {
 	Min() int64
 	Max() int64
 	Quantile(q float64) int64
+	// CumulativeCount counts the samples that are not greater than upTo, up to
+	// the histogram's own grain.
+	CumulativeCount(upTo int64) int64
 }
