@@ -1,0 +1,214 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"holt/znode"
+)
+
+// indexed is set in Node.StoreFlags if the node has an index of its children by creation.
+const indexed = 1
+
+// Prepare implements znode.Store.
+func (s *Store) Prepare(b *znode.Batch) error {
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("write tree: %w", err)
+	}
+	if err := s.dropLast(); err != nil {
+		return err
+	}
+	if err := s.write(b); err != nil {
+		s.fail(err)
+		return fmt.Errorf("write tree: %w", err)
+	}
+	s.state, s.hasState = b.State, true
+	s.pending = b.Changes
+	s.next = s.db.NewSnapshot()
+	return nil
+}
+
+func (s *Store) dropLast() error {
+	if s.last == nil {
+		return nil
+	}
+	err := s.last.Close()
+	s.last = nil
+	if err != nil {
+		return fmt.Errorf("close snapshot: %w", err)
+	}
+	return nil
+}
+
+// Publish implements znode.Store.
+func (s *Store) Publish() {
+	for i := range s.pending {
+		if c := &s.pending[i]; c.New != nil {
+			s.cache.put(c.New)
+		} else {
+			s.cache.remove(c.Path)
+		}
+	}
+	s.pending = nil
+	s.last, s.view, s.next = s.view, s.next, nil
+}
+
+func (s *Store) write(b *znode.Batch) error {
+	w := s.db.NewBatch()
+	err := s.fill(w, b)
+	if err == nil {
+		err = s.db.Apply(w, pebble.NoSync)
+	}
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (s *Store) fill(w *pebble.Batch, b *znode.Batch) error {
+	if !s.hasState {
+		if err := w.Set([]byte{spaceVersion}, []byte{formatVersion}, nil); err != nil {
+			return err
+		}
+	}
+	if err := s.reindex(w, b); err != nil {
+		return err
+	}
+	for i := range b.Changes {
+		if err := s.fillChange(w, b, &b.Changes[i]); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Records {
+		s.key = append(append(s.key[:0], spaceRecord), r.Key...)
+		if err := setOrDelete(w, s.key, r.Value); err != nil {
+			return err
+		}
+	}
+	var buf [64]byte
+	return w.Set([]byte{spaceState}, appendState(buf[:0], &b.State), nil)
+}
+
+func setOrDelete(w *pebble.Batch, key, value []byte) error {
+	if value == nil {
+		return w.Delete(key, nil)
+	}
+	return w.Set(key, value, nil)
+}
+
+// fillChange writes a node and its places in the secondary key spaces.
+func (s *Store) fillChange(w *pebble.Batch, b *znode.Batch, c *znode.Change) error {
+	s.key = appendNodeKey(s.key[:0], c.Path)
+	var err error
+	if c.New == nil {
+		err = w.Delete(s.key, nil)
+	} else {
+		err = s.setNode(w, s.key, c.New)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Parent < 0 {
+		return nil // still the same node, so its owner and czxid are as they were
+	}
+	if err := s.fillOwner(w, c); err != nil {
+		return err
+	}
+	parent := &b.Changes[c.Parent]
+	if parent.New == nil || parent.New.StoreFlags&indexed == 0 {
+		return nil
+	}
+	name := znode.Base(c.Path)
+	if c.Old != nil {
+		s.key = appendIndexKey(s.key[:0], parent.Path, c.Old.Czxid, name)
+		if err := w.Delete(s.key, nil); err != nil {
+			return err
+		}
+	}
+	if c.New != nil {
+		s.key = appendIndexKey(s.key[:0], parent.Path, c.New.Czxid, name)
+		return w.Set(s.key, nil, nil)
+	}
+	return nil
+}
+
+// setNode encodes the node where the batch keeps it, without a copy in between.
+func (s *Store) setNode(w *pebble.Batch, key []byte, n *znode.Node) error {
+	s.value = appendNode(s.value[:0], n)
+	return w.Set(key, s.value, nil)
+}
+
+// fillOwner keeps the indexes of ephemerals and of candidates for reaping.
+func (s *Store) fillOwner(w *pebble.Batch, c *znode.Change) error {
+	var old, owner znode.Owner
+	if c.Old != nil {
+		old = c.Old.Owner
+	}
+	if c.New != nil {
+		owner = c.New.Owner
+	}
+	if old != 0 && old != owner {
+		s.key = appendOwnerKey(s.key[:0], old, c.Path)
+		if err := w.Delete(s.key, nil); err != nil {
+			return err
+		}
+	}
+	if owner == 0 {
+		return nil
+	}
+	s.key = appendOwnerKey(s.key[:0], owner, c.Path)
+	if owner.IsSession() {
+		return w.Set(s.key, nil, nil)
+	}
+	var v [16]byte
+	binary.BigEndian.PutUint64(v[:], uint64(owner))
+	binary.BigEndian.PutUint64(v[8:], uint64(c.New.Ctime))
+	return w.Set(s.key, v[:], nil)
+}
+
+// reindex sets which nodes have an index of their children, and builds or drops it where that
+// changes. It comes before the changes of children, which keep to what it set.
+func (s *Store) reindex(w *pebble.Batch, b *znode.Batch) error {
+	for i := range b.Changes {
+		c := &b.Changes[i]
+		had := c.Old != nil && c.Old.StoreFlags&indexed != 0
+		has := had && c.New != nil && int(c.New.NumChildren) >= s.opts.PageIndexMin/2 ||
+			c.New != nil && int(c.New.NumChildren) >= s.opts.PageIndexMin
+		if c.New != nil {
+			c.New.StoreFlags &^= indexed
+			if has {
+				c.New.StoreFlags |= indexed
+			}
+		}
+		var err error
+		switch {
+		case had && !has:
+			prefix := appendIndexPrefix(nil, c.Path)
+			err = w.DeleteRange(prefix, successor(prefix), nil)
+		case has && !had:
+			err = s.buildIndex(w, c.Path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildIndex enters the children that path has in the view.
+func (s *Store) buildIndex(w *pebble.Batch, path string) error {
+	it, err := s.openChildren(path)
+	if err != nil {
+		return err
+	}
+	for name, ok := it.Next(); ok; name, ok = it.Next() {
+		s.key = appendIndexKey(s.key[:0], path, it.Czxid(), string(name))
+		if err := w.Set(s.key, nil, nil); err != nil {
+			it.fail(err)
+			break
+		}
+	}
+	return it.Close()
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options of a Store. The zero value means the defaults.
+type Options struct {
+	// FS is where the directory lives; default the operating system's.
+	FS vfs.FS
+	// CacheBytes bounds the nodes in memory; default 48 MiB.
+	CacheBytes int64
+	// BlockCacheBytes bounds Pebble's cache of blocks, which holds indexes and
+	// filters too; default 32 MiB.
+	BlockCacheBytes int64
+	// MemTableBytes is the size at which changes in memory are flushed; up to
+	// three times as much may be in memory. Default 16 MiB.
+	MemTableBytes int64
+	// PageIndexMin is the number of children from which on a node has an index
+	// of them by creation; default 4096.
+	PageIndexMin int
+}
+
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 48 << 20
+	}
+	if o.BlockCacheBytes == 0 {
+		o.BlockCacheBytes = 32 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 16 << 20
+	}
+	if o.PageIndexMin == 0 {
+		o.PageIndexMin = 4096
+	}
+	return o
+}
+
+// pebbleOptions are those of the database. The block cache is the caller's to release.
+func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.opts.FS,
+		Cache:                       blocks,
+		DisableWAL:                  true,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                uint64(s.opts.MemTableBytes),
+		MemTableStopWritesThreshold: 8,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000,
+		Logger:                      quiet{s},
+		EventListener: &pebble.EventListener{
+			BackgroundError: s.fail,
+		},
+	}
+	o.Experimental.ReadCompactionRate = 0
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// quiet keeps Pebble from writing to standard error and from ending the process.
+type quiet struct{ s *Store }
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+
+// Fatalf is called where Pebble cannot go on, and must not return.
+func (q quiet) Fatalf(format string, args ...any) {
+	q.s.fatal(format, args...)
+}

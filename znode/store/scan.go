@@ -1,0 +1,190 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"holt/wire"
+	"holt/znode"
+)
+
+// scan calls visit for the keys with a prefix in the view, in order, until it returns false.
+func (s *Store) scan(prefix, from []byte, visit func(key, value []byte) (bool, error)) error {
+	if from == nil {
+		from = prefix
+	}
+	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: successor(prefix)})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err == nil {
+			ok, err = visit(it.Key(), value)
+		}
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		if !ok {
+			break
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
+}
+
+// Children implements znode.Store.
+func (s *Store) Children(path string) (znode.ChildIter, error) {
+	it, err := s.openChildren(path)
+	if err != nil {
+		return nil, fmt.Errorf("list children of %q: %w", path, err)
+	}
+	return it, nil
+}
+
+func (s *Store) openChildren(path string) (*childIter, error) {
+	prefix := appendBelow(nil, path, 1)
+	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	return &childIter{it: it, prefix: len(prefix)}, nil
+}
+
+// childIter implements znode.ChildIter.
+type childIter struct {
+	it      *pebble.Iterator
+	prefix  int // of the key, before the name
+	started bool
+	err     error
+}
+
+func (c *childIter) Next() ([]byte, bool) {
+	if c.err != nil {
+		return nil, false
+	}
+	ok := false
+	if c.started {
+		ok = c.it.Next()
+	} else {
+		c.started = true
+		ok = c.it.First()
+	}
+	if !ok {
+		return nil, false
+	}
+	return c.it.Key()[c.prefix:], true
+}
+
+func (c *childIter) Czxid() wire.Zxid {
+	v, err := c.it.ValueAndErr()
+	if err != nil {
+		c.fail(err)
+		return 0
+	}
+	z, ok := decodeCzxid(v)
+	if !ok {
+		c.fail(errCorrupt)
+	}
+	return z
+}
+
+func (c *childIter) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+func (c *childIter) Close() error {
+	if err := errors.Join(c.err, c.it.Error(), c.it.Close()); err != nil {
+		return fmt.Errorf("list children: %w", err)
+	}
+	return nil
+}
+
+// Subtree implements znode.Store. The nodes of one depth below a path are one range.
+func (s *Store) Subtree(path string, visit func(path []byte, dataBytes int)) error {
+	for levels, found := 1, true; found; levels++ {
+		found = false
+		err := s.scan(appendBelow(nil, path, levels), nil, func(key, value []byte) (bool, error) {
+			n, ok := decodeDataLen(value)
+			if !ok {
+				return false, errCorrupt
+			}
+			found = true
+			visit(nodeKeyPath(key), n)
+			return true, nil
+		})
+		if err != nil {
+			return fmt.Errorf("walk %q: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// Ephemerals implements znode.Store.
+func (s *Store) Ephemerals(first, last wire.SessionID, visit func(wire.SessionID, []byte) bool) error {
+	lower := appendEphemeralKey(nil, first, "")
+	upper := []byte{spaceEphemeral + 1}
+	if last != -1 {
+		upper = appendEphemeralKey(nil, last+1, "")
+	}
+	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("list ephemerals: %w", err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		k := it.Key()
+		if !visit(wire.SessionID(binary.BigEndian.Uint64(k[1:])), k[9:]) {
+			break
+		}
+	}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return fmt.Errorf("list ephemerals: %w", err)
+	}
+	return nil
+}
+
+// Candidates implements znode.Store.
+func (s *Store) Candidates(after string, visit func([]byte, znode.Owner, int64) bool) error {
+	from := appendCandidateKey(nil, after)
+	err := s.scan([]byte{spaceCandidate}, from, func(key, value []byte) (bool, error) {
+		if after != "" && bytes.Equal(key, from) {
+			return true, nil
+		}
+		if len(value) != 16 {
+			return false, errCorrupt
+		}
+		owner := znode.Owner(binary.BigEndian.Uint64(value))
+		return visit(key[1:], owner, int64(binary.BigEndian.Uint64(value[8:]))), nil
+	})
+	if err != nil {
+		return fmt.Errorf("list containers and TTL nodes: %w", err)
+	}
+	return nil
+}
+
+// Record returns a copy of the caller's record at key, nil if there is none.
+func (s *Store) Record(key []byte) ([]byte, error) {
+	v, err := s.get(append([]byte{spaceRecord}, key...))
+	if err != nil {
+		return nil, fmt.Errorf("read record %q: %w", key, err)
+	}
+	return v, nil
+}
+
+// EachRecord calls visit for the caller's records whose keys have the prefix, in
+// order, until it returns an error, which EachRecord then returns. Both slices are valid during the call.
+func (s *Store) EachRecord(prefix []byte, visit func(key, value []byte) error) error {
+	err := s.scan(append([]byte{spaceRecord}, prefix...), nil, func(key, value []byte) (bool, error) {
+		err := visit(key[1:], value)
+		return err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("read records %q: %w", prefix, err)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"holt/wire"
+	"holt/znode"
+)
+
+// formatVersion is written to new databases and must be found in old ones.
+const formatVersion = 1
+
+// Store is a tree on disk. See the package comment for concurrency.
+type Store struct {
+	opts  Options
+	db    *pebble.DB
+	cache *cache
+
+	// view is what readers read. Publish alone replaces it.
+	view     *pebble.Snapshot
+	state    znode.State // as of the last Prepare
+	hasState bool
+
+	// The rest is the writer's, but for failure.
+
+	next    *pebble.Snapshot // of the batch prepared, until Publish
+	last    *pebble.Snapshot // the former view, until the next Prepare
+	pending []znode.Change   // of the batch prepared
+	key     []byte           // scratch
+	value   []byte           // scratch
+	acls    *aclTable
+	failure atomic.Pointer[error]
+	closed  bool
+}
+
+var _ znode.Store = (*Store)(nil)
+
+// Open opens the store in dir, making it if need be. The work does not depend
+// on the size of the tree.
+func Open(dir string, opts Options) (_ *Store, err error) {
+	s := &Store{opts: opts.withDefaults(), acls: newACLTable()}
+	s.cache = newCache(s.opts.CacheBytes)
+	blocks := pebble.NewCache(s.opts.BlockCacheBytes)
+	defer blocks.Unref() // the database has its own reference
+	s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+	if err != nil {
+		return nil, fmt.Errorf("open tree in %s: %w", dir, err)
+	}
+	s.view = s.db.NewSnapshot()
+	if err := s.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open tree in %s: %w", dir, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) load() error {
+	version, err := s.get([]byte{spaceVersion})
+	if err != nil {
+		return err
+	}
+	if version == nil {
+		return nil // new; the first batch brings both
+	}
+	if len(version) != 1 || version[0] != formatVersion {
+		return fmt.Errorf("format version %x is unknown", version)
+	}
+	value, err := s.get([]byte{spaceState})
+	if err != nil {
+		return err
+	}
+	s.state, err = decodeState(value)
+	s.hasState = true
+	return err
+}
+
+// get returns a copy of a value in the view, nil if there is none.
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, c, err := s.view.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := append([]byte{}, v...)
+	return out, c.Close()
+}
+
+// Close writes out what is in memory, so that nothing needs to be replayed, and closes the database. No
+// other call may be under way or follow, except Close.
+func (s *Store) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	for _, v := range []*pebble.Snapshot{s.last, s.view, s.next} {
+		if v != nil {
+			errs = append(errs, v.Close())
+		}
+	}
+	if s.Err() == nil {
+		errs = append(errs, s.db.Flush())
+	}
+	errs = append(errs, s.db.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close tree: %w", err)
+	}
+	return nil
+}
+
+// Err is the first failure of the disk, nil while there was none.
+func (s *Store) Err() error {
+	if p := s.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (s *Store) fail(err error) { s.failure.CompareAndSwap(nil, &err) }
+
+func (s *Store) fatal(format string, args ...any) {
+	s.fail(fmt.Errorf(format, args...))
+	runtime.Goexit()
+}
+
+// State implements znode.Store.
+func (s *Store) State() (znode.State, bool) { return s.state, s.hasState }
+
+// Node implements znode.Store.
+func (s *Store) Node(path string) (*znode.Node, error) {
+	if n := s.cache.get(path); n != nil {
+		return n, nil
+	}
+	return s.readNode(path)
+}
+
+func (s *Store) readNode(path string) (*znode.Node, error) {
+	var buf [128]byte
+	v, c, err := s.view.Get(appendNodeKey(buf[:0], path))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read node %q: %w", path, err)
+	}
+	n, err := s.decodeNode(path, v)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return nil, fmt.Errorf("read node %q: %w", path, err)
+	}
+	s.cache.put(n)
+	return n, nil
+}
+
+// Intern implements znode.Store.
+func (s *Store) Intern(acl []wire.ACL) *znode.ACL { return s.acls.intern(acl) }
+
+// Durable returns the index of the last entry that a crash leaves in the store; 0 if none.
+func (s *Store) Durable() (uint64, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{
+		LowerBound:                []byte{spaceState},
+		UpperBound:                []byte{spaceState + 1},
+		OnlyReadGuaranteedDurable: true,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read durable index: %w", err)
+	}
+	var state znode.State
+	if it.First() {
+		state, err = decodeState(it.Value())
+	}
+	if err = errors.Join(err, it.Close()); err != nil {
+		return 0, fmt.Errorf("read durable index: %w", err)
+	}
+	return state.Applied, nil
+}
+
+// Flush makes all that was prepared durable and waits for it.
+func (s *Store) Flush() error {
+	if err := s.db.Flush(); err != nil {
+		return fmt.Errorf("flush tree: %w", err)
+	}
+	return s.Err()
+}
