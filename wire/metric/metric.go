@@ -1,0 +1,176 @@
+package metric
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// Counter counts events.
+type Counter struct{ n atomic.Int64 }
+
+// Inc adds one.
+func (c *Counter) Inc() { c.n.Add(1) }
+
+// Add adds n, which is not negative.
+func (c *Counter) Add(n int64) { c.n.Add(n) }
+
+// Load returns the count since the start or the last Reset.
+func (c *Counter) Load() int64 { return c.n.Load() }
+
+// Reset starts again at zero.
+func (c *Counter) Reset() { c.n.Store(0) }
+
+// Gauge is a value that goes up and down.
+type Gauge struct{ n atomic.Int64 }
+
+// Set replaces the value.
+func (g *Gauge) Set(n int64) { g.n.Store(n) }
+
+// Add changes the value by n.
+func (g *Gauge) Add(n int64) { g.n.Add(n) }
+
+// Load returns the value.
+func (g *Gauge) Load() int64 { return g.n.Load() }
+
+const (
+	linearBits = 4 // values below 1<<linearBits have a bucket each
+	partBits   = 3 // parts of each power of two, as bits
+	linear     = 1 << linearBits
+	parts      = 1 << partBits
+	buckets    = linear + (63-linearBits)*parts
+)
+
+// Histogram is a distribution of values that are not negative; a negative one
+// counts as 0. What the values mean, nanoseconds or bytes or pieces, is the
+// owner's word.
+type Histogram struct {
+	counts   [buckets]atomic.Int64
+	sum      atomic.Int64
+	max      atomic.Int64
+	minPlus1 atomic.Int64 // 0: no value yet
+}
+
+// bucketOf returns the bucket of v ≥ 0.
+func bucketOf(v int64) int {
+	if v < linear {
+		return int(v)
+	}
+	exp := bits.Len64(uint64(v)) - 1 // ≥ linearBits
+	part := int(v>>(exp-partBits)) & (parts - 1)
+	return linear + (exp-linearBits)*parts + part
+}
+
+// bounds returns the least value of a bucket and the least of the next one.
+func bounds(bucket int) (low, high int64) {
+	if bucket < linear {
+		return int64(bucket), int64(bucket) + 1
+	}
+	exp := linearBits + (bucket-linear)/parts
+	width := int64(1) << (exp - partBits)
+	low = int64(1)<<exp + int64((bucket-linear)%parts)*width
+	return low, low + width
+}
+
+// Observe adds one value.
+func (h *Histogram) Observe(v int64) { h.ObserveN(v, 1) }
+
+// ObserveN adds n equal values.
+func (h *Histogram) ObserveN(v, n int64) {
+	if v < 0 {
+		v = 0
+	}
+	h.counts[bucketOf(v)].Add(n)
+	h.sum.Add(v * n)
+	for m := h.max.Load(); v > m && !h.max.CompareAndSwap(m, v); m = h.max.Load() {
+	}
+	for m := h.minPlus1.Load(); (m == 0 || v+1 < m) && !h.minPlus1.CompareAndSwap(m, v+1); m = h.minPlus1.Load() {
+	}
+}
+
+// Reset forgets all values. Observations made meanwhile may be half forgotten.
+func (h *Histogram) Reset() {
+	for i := range h.counts {
+		h.counts[i].Store(0)
+	}
+	h.sum.Store(0)
+	h.max.Store(0)
+	h.minPlus1.Store(0)
+}
+
+// Snapshot is a histogram as it was at one time.
+type Snapshot struct {
+	counts        [buckets]int64
+	count         int64
+	sum, min, max int64
+}
+
+// Snapshot copies the present state.
+func (h *Histogram) Snapshot() *Snapshot {
+	s := &Snapshot{sum: h.sum.Load(), max: h.max.Load(), min: max(h.minPlus1.Load()-1, 0)}
+	for i := range h.counts {
+		s.counts[i] = h.counts[i].Load()
+		s.count += s.counts[i]
+	}
+	return s
+}
+
+// Merge adds the values of o.
+func (s *Snapshot) Merge(o *Snapshot) {
+	if o.count == 0 {
+		return
+	}
+	if s.count == 0 || o.min < s.min {
+		s.min = o.min
+	}
+	s.max = max(s.max, o.max)
+	s.sum += o.sum
+	s.count += o.count
+	for i, n := range o.counts {
+		s.counts[i] += n
+	}
+}
+
+// Count is the number of values.
+func (s *Snapshot) Count() int64 { return s.count }
+
+// Sum is their sum.
+func (s *Snapshot) Sum() int64 { return s.sum }
+
+// Min is the least value, 0 without values.
+func (s *Snapshot) Min() int64 { return s.min }
+
+// Max is the greatest value, 0 without values.
+func (s *Snapshot) Max() int64 { return s.max }
+
+// Quantile returns the value below which the share q (0 to 1) of all values lies,
+// from within its bucket; 0 without values.
+func (s *Snapshot) Quantile(q float64) int64 {
+	if s.count == 0 {
+		return 0
+	}
+	rank := int64(q * float64(s.count))
+	var seen int64
+	for i, n := range s.counts {
+		if seen+n > rank {
+			low, high := bounds(i)
+			v := low + int64(float64(high-low)*(float64(rank-seen)+0.5)/float64(n))
+			return min(max(v, s.min), s.max)
+		}
+		seen += n
+	}
+	return s.max
+}
+
+// Cumulative calls visit with ascending upper bounds (inclusive) and how many
+// values are not above them; empty buckets are left out.
+func (s *Snapshot) Cumulative(visit func(upper, count int64)) {
+	var seen int64
+	for i, n := range s.counts {
+		if n == 0 {
+			continue
+		}
+		seen += n
+		_, high := bounds(i)
+		visit(high-1, seen)
+	}
+}
