@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,6 +23,9 @@ type Config struct {
 	DataDir func(id int) string
 	// Settings are further lines of every member's zoo.cfg; they win over the defaults.
 	Settings []string
+	// Properties are settings, name=value, that the original takes as properties of its JVM
+	// only (znode.container.checkIntervalMs, jute.maxbuffer); Holt reads them in zoo.cfg.
+	Properties []string
 	// HeapMiB bounds the heap of a member that has such a bound (Java); 0 means 1000.
 	HeapMiB int
 }
@@ -161,7 +165,7 @@ func (e *Ensemble) layOut(prog program) error {
 	}
 	for i := range e.cfg.Members {
 		m := &Member{
-			id: i + 1, port: ports[perMember*i], prog: prog, heapMiB: e.cfg.HeapMiB,
+			id: i + 1, port: ports[perMember*i], prog: prog, heapMiB: e.cfg.HeapMiB, properties: e.cfg.Properties,
 			dir: filepath.Join(e.cfg.Dir, fmt.Sprint(i+1)),
 		}
 		m.dataDir = filepath.Join(m.dir, "data")
@@ -169,7 +173,8 @@ func (e *Ensemble) layOut(prog program) error {
 			m.dataDir = e.cfg.DataDir(m.id)
 		}
 		e.members = append(e.members, m)
-		if err := m.layOut(append(append(prog.settings(), e.cfg.Settings...), servers...)); err != nil {
+		settings := slices.Concat(prog.settings(e.cfg.Properties), e.cfg.Settings, servers)
+		if err := m.layOut(settings); err != nil {
 			return err
 		}
 	}

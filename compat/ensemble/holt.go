@@ -42,8 +42,8 @@ func loadHolt(ctx context.Context) (program, error) {
 	return holtBinary{path}, nil
 }
 
-func (h holtBinary) command(cfgPath string, _ int) *exec.Cmd {
+func (h holtBinary) command(cfgPath string, _ int, _ []string) *exec.Cmd {
 	return exec.Command(h.path, "serve", cfgPath)
 }
 
-func (h holtBinary) settings() []string { return nil }
+func (h holtBinary) settings(properties []string) []string { return properties }

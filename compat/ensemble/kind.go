@@ -28,10 +28,10 @@ func ParseKind(name string) (Kind, error) {
 // program is how the members of one kind are started.
 type program interface {
 	// command returns the process of a member whose zoo.cfg is at cfgPath; heapMiB is the
-	// limit of its heap, 0 for the program's default.
-	command(cfgPath string, heapMiB int) *exec.Cmd
+	// limit of its heap, 0 for the program's default; properties are those of Config.
+	command(cfgPath string, heapMiB int, properties []string) *exec.Cmd
 	// settings returns lines of zoo.cfg that only this program wants.
-	settings() []string
+	settings(properties []string) []string
 }
 
 // load obtains the program, downloading or building it if need be.

@@ -24,6 +24,8 @@ type Member struct {
 	dir     string // holds zoo.cfg and log
 	dataDir string
 
+	properties []string // of Config
+
 	mu   sync.Mutex
 	proc *process // guarded by mu; nil before the first Start
 }
@@ -61,7 +63,7 @@ func (m *Member) Start() error {
 		return err
 	}
 	defer log.Close() // the process has its own descriptor
-	cmd := m.prog.command(m.cfgPath(), m.heapMiB)
+	cmd := m.prog.command(m.cfgPath(), m.heapMiB, m.properties)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = m.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}

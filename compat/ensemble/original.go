@@ -103,14 +103,18 @@ func (o *Original) CLI(args ...string) *exec.Cmd {
 	return o.java([]string{"-Xmx128m", "-XX:TieredStopAtLevel=1"}, "org.apache.zookeeper.ZooKeeperMain", args...)
 }
 
-func (o *Original) command(cfgPath string, heapMiB int) *exec.Cmd {
+func (o *Original) command(cfgPath string, heapMiB int, properties []string) *exec.Cmd {
 	if heapMiB == 0 {
 		heapMiB = 1000 // what zkServer.sh sets
 	}
-	return o.java([]string{fmt.Sprintf("-Xmx%dm", heapMiB)}, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfgPath)
+	flags := []string{fmt.Sprintf("-Xmx%dm", heapMiB)}
+	for _, p := range properties {
+		flags = append(flags, "-D"+p)
+	}
+	return o.java(flags, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfgPath)
 }
 
-func (o *Original) settings() []string {
+func (o *Original) settings([]string) []string {
 	// The Prometheus provider stays off, which is the default: it would double the cost of
 	// each request.
 	return []string{"admin.enableServer=false"}
