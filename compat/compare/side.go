@@ -1,0 +1,242 @@
+package compare
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"holt/wire"
+)
+
+// Side is one of the servers that are compared.
+type Side struct {
+	Name string
+	// Dial opens a connection for the client of that name. For an ensemble the name
+	// decides the member; "" is the member that is asked four-letter words.
+	Dial func(ctx context.Context, client string) (net.Conn, error)
+	// Ensemble says that Dial leads to several members: a turn then ends with a sync.
+	Ensemble bool
+}
+
+// Times that decide between an answer and none. They bound waiting for something that does not
+// come; nothing that does come waits for them.
+const (
+	answerTimeout = 5 * time.Second
+	closeTimeout  = 1 * time.Second
+	dialTimeout   = 5 * time.Second
+)
+
+// frameMax is the largest frame a client takes; the original bounds its replies by nothing.
+const frameMax = 64 << 20
+
+// run is one run of one script at one side.
+type run struct {
+	side    *Side
+	ctx     context.Context
+	canon   *Canon
+	clients map[string]*client
+	names   []string // of clients, in the order of their first step
+	open    []ticket // sessions that were opened, to be closed at the end
+	out     Transcript
+	turn    int
+	arena   []byte // frames are cut from it
+	sortAll bool   // events of equal zxid have no order: sessions may have expired
+	sortAt  int64  // events of this canonical zxid have no order: a session was closed
+}
+
+// ticket is what it takes to take up a session.
+type ticket struct {
+	id     int64
+	passwd []byte
+}
+
+// Run runs the script and returns what the clients saw. Sessions that the script left open are
+// closed. An error is of this side as a whole: it could not be reached.
+func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
+	base, err := s.lastZxid(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{side: s, ctx: ctx, canon: newCanon(base, time.Now()), clients: map[string]*client{}}
+	defer r.disconnect()
+	for i, turn := range script.turns() {
+		r.turn = i
+		if err := r.runTurn(turn); err != nil {
+			return r.out, fmt.Errorf("%s: turn %d (%s): %w", s.Name, i, turn[0].String(), err)
+		}
+	}
+	return r.out, r.closeSessions()
+}
+
+// lastZxid asks the server for the zxid of its last transaction.
+func (s *Side) lastZxid(ctx context.Context) (int64, error) {
+	text, err := s.word(ctx, "srvr")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(text, "\nZxid: 0x")
+	line, _, _ := strings.Cut(rest, "\n")
+	zxid, err := strconv.ParseInt(line, 16, 64)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("%s: no zxid in the answer to srvr: %q", s.Name, text)
+	}
+	return zxid, nil
+}
+
+// word asks a four-letter word. After it, the word may carry further bytes.
+func (s *Side) word(ctx context.Context, word string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := s.Dial(ctx, "")
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", s.Name, err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(c, word); err != nil {
+		return "", fmt.Errorf("%s: send %s: %w", s.Name, word, err)
+	}
+	b, err := io.ReadAll(c)
+	if err != nil && len(b) == 0 {
+		return "", fmt.Errorf("%s: read answer to %s: %w", s.Name, word, err)
+	}
+	return string(b), nil
+}
+
+// runTurn runs the steps of one turn, and ends it.
+func (r *run) runTurn(steps Script) error {
+	first := &steps[0]
+	mark := len(r.out)
+	r.sortAll, r.sortAt = first.Action == ActWait, 0
+	if err := r.act(steps); err != nil {
+		return err
+	}
+	quiet := true
+	for i := range steps {
+		quiet = quiet && steps[i].quiet()
+	}
+	if !quiet {
+		r.barrier(first.Client)
+	}
+	r.sortEvents(r.out[mark:])
+	return nil
+}
+
+func (r *run) act(steps Script) error {
+	first := &steps[0]
+	switch first.Action {
+	case ActWait:
+		return sleep(r.ctx, first.Wait)
+	case ActWord:
+		text, err := r.side.word(r.ctx, first.Word)
+		if err != nil {
+			return err
+		}
+		r.record(Frame{Kind: Text, Data: []byte(canonWord(first.Word, text))})
+		return nil
+	case ActConnect:
+		return r.connect(first)
+	}
+	cl := r.clients[first.Client]
+	if cl == nil || cl.conn == nil {
+		r.record(Frame{Client: first.Client, Kind: NotSent})
+		return nil
+	}
+	switch first.Action {
+	case ActDrop:
+		cl.close()
+	case ActTree:
+		r.tree(cl, first.path())
+	case ActRemove:
+		r.remove(cl, first.path())
+	default:
+		if first.fragile() {
+			r.single(cl, first)
+		} else {
+			r.batch(cl, steps)
+		}
+	}
+	return nil
+}
+
+// record appends a frame to the transcript.
+func (r *run) record(f Frame) {
+	f.Turn = r.turn
+	r.out = append(r.out, f)
+}
+
+// copyOf returns a copy of b that stays.
+func (r *run) copyOf(b []byte) []byte {
+	if cap(r.arena)-len(r.arena) < len(b) {
+		r.arena = make([]byte, 0, max(64<<10, len(b)))
+	}
+	start := len(r.arena)
+	r.arena = append(r.arena, b...)
+	return r.arena[start:len(r.arena):len(r.arena)]
+}
+
+// barrier sends a ping on every connection but that of except and waits for the answers: what
+// the turn caused has then arrived.
+func (r *run) barrier(except string) {
+	for _, name := range r.names {
+		if cl := r.clients[name]; name != except && cl.conn != nil {
+			r.sendEnd(cl)
+		}
+	}
+	for _, name := range r.names {
+		if cl := r.clients[name]; name != except && cl.conn != nil {
+			r.drain(cl, answerTimeout)
+		}
+	}
+}
+
+// sendEnd sends the ping that ends a turn for cl.
+func (r *run) sendEnd(cl *client) {
+	cl.out = cl.out[:0]
+	if r.side.Ensemble {
+		cl.request(&Step{Code: wire.OpSync, Raw: []byte{0, 0, 0, 1, '/'}, Cut: -1}, r.canon, true)
+	}
+	cl.ping()
+	cl.flush()
+}
+
+// sortEvents sorts, within frames, what has no order: the events of a transaction that
+// ended a session, which removes its ephemeral nodes in the order of a hash set.
+func (r *run) sortEvents(frames Transcript) {
+	zxid := func(f *Frame) int64 {
+		if f.Kind != Event || len(f.Data) < 12 {
+			return 0
+		}
+		return int64(binary.BigEndian.Uint64(f.Data[4:]))
+	}
+	for i := 0; i < len(frames); {
+		z, j := zxid(&frames[i]), i+1
+		for j < len(frames) && frames[j].Client == frames[i].Client && zxid(&frames[j]) == z {
+			j++
+		}
+		if z != 0 && (r.sortAll || z == r.sortAt) {
+			slices.SortStableFunc(frames[i:j], func(x, y Frame) int { return slices.Compare(x.Data, y.Data) })
+		}
+		i = j
+	}
+}
+
+// sleep waits d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
