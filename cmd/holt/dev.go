@@ -272,6 +272,7 @@ func (d *devEnsemble) announce(took time.Duration) error {
 	fmt.Fprintf(&b, "\nAny ZooKeeper client works now. For example:\n\n")
 	fmt.Fprintf(&b, "  zkCli.sh -server %s create /hello world\n", list)
 	fmt.Fprintf(&b, "  echo stat | nc %s\n", strings.Replace(clients[0], ":", " ", 1))
+	fmt.Fprintf(&b, "  holt bench mixed --servers %s\n", list)
 	if len(clients) == 1 {
 		fmt.Fprintf(&b, "\nAn ensemble of three: holt dev -n 3\n")
 	}
