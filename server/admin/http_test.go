@@ -45,7 +45,7 @@ func TestMetricsPage(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"znode_count": 7, "avg_latency": 3.1, "commit_count": 12345678, "synced_followers": 1, "holt_serving": 1,
-		"fsynctime": 37.5, "updatelatency": 37.5, "readlatency": 0, "ack_latency": 3, "holt_request_seconds": 0.0375,
+		"fsynctime": 37.3, "updatelatency": 37.3, "readlatency": 0, "ack_latency": 3, "holt_request_seconds": 0.0373,
 	} {
 		if got := value(name); math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s is %v, want %v", name, got, want)
@@ -77,7 +77,7 @@ func TestHistogramBuckets(t *testing.T) {
 	}
 	for _, b := range h.Bucket {
 		var want uint64
-		for _, seconds := range []float64{0.001, 0.002, 0.0045, 0.03} {
+		for _, seconds := range []float64{0.0008, 0.002, 0.0045, 0.03} {
 			if seconds <= b.GetUpperBound()+1e-12 {
 				want++
 			}

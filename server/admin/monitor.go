@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"holt/wire/metric"
 )
 
 // appendMonitor writes mntr: what the original calls gauges, counters and
@@ -135,7 +137,7 @@ func appendMonitorSummary(b []byte, name string, m *Metric) []byte {
 // summary is a distribution in the unit that is shown.
 type summary struct {
 	avg, min, max, count, sum float64
-	values                    Distribution
+	values                    *metric.Snapshot
 	scale                     float64
 }
 

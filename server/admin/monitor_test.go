@@ -5,35 +5,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holt/wire/metric"
 )
 
-// samples is a Distribution of a few values.
-type samples []int64
-
-func (s samples) Count() int64 { return int64(len(s)) }
-
-func (s samples) Sum() (sum int64) {
-	for _, v := range s {
-		sum += v
+// samples makes a distribution of a few values.
+func samples(values ...int64) *metric.Snapshot {
+	var h metric.Histogram
+	for _, v := range values {
+		h.Observe(v)
 	}
-	return sum
-}
-
-func (s samples) Min() int64 { return slices.Min(s) }
-func (s samples) Max() int64 { return slices.Max(s) }
-
-func (s samples) Quantile(q float64) int64 {
-	sorted := slices.Sorted(slices.Values(s))
-	return sorted[min(int(q*float64(len(s))), len(s)-1)]
-}
-
-func (s samples) CumulativeCount(upTo int64) (n int64) {
-	for _, v := range s {
-		if v <= upTo {
-			n++
-		}
-	}
-	return n
+	return h.Snapshot()
 }
 
 // leadingSource is the leader of an ensemble of three, with a metric of every
@@ -42,16 +24,16 @@ func leadingSource() *fakeSource {
 	s := originalSource()
 	s.status.Mode, s.status.LeaderID, s.status.QuorumSize = Leader, 2, 3
 	s.status.Lead = &LeadStatus{Since: time.Now(), Learners: 2, SyncedFollowers: 1, SyncedObservers: 1, ProposalLast: -1, ProposalMin: -1, ProposalMax: -1}
-	millis := samples{1_000_000, 2_000_000, 4_500_000, 30_000_000}
+	millis := samples(800_000, 2_000_000, 4_500_000, 30_000_000)
 	s.metrics = []Metric{
 		{Name: "commit_count", Kind: Counter, Value: 12345678},
 		{Name: "fsynctime", Kind: BasicSummary, Values: millis, Scale: 1e-6},
 		{Name: "updatelatency", Kind: AdvancedSummary, Values: millis, Scale: 1e-6},
 		{Name: "readlatency", Kind: AdvancedSummary},
-		{Name: "ack_latency", Label: "key", LabelValue: "1", Kind: AdvancedSummary, Values: samples{3}},
-		{Name: "ack_latency", Label: "key", LabelValue: "3", Kind: AdvancedSummary, Values: samples{5}},
+		{Name: "ack_latency", Label: "key", LabelValue: "1", Kind: AdvancedSummary, Values: samples(3)},
+		{Name: "ack_latency", Label: "key", LabelValue: "3", Kind: AdvancedSummary, Values: samples(5)},
 		{Name: "holt_request_seconds", Help: "From receipt to reply.", Label: "op", LabelValue: "getData", Kind: Histogram, Values: millis, Scale: 1e-9},
-		{Name: "holt_request_seconds", Label: "op", LabelValue: "a\"b\\c\nd", Kind: Histogram, Values: samples{}, Scale: 1e-9},
+		{Name: "holt_request_seconds", Label: "op", LabelValue: "a\"b\\c\nd", Kind: Histogram, Values: samples(), Scale: 1e-9},
 	}
 	return s
 }
@@ -73,7 +55,7 @@ func TestMonitor(t *testing.T) {
 		"zk_avg_latency": "3.1", "zk_max_latency": "14", "zk_packets_received": "12", "zk_num_alive_connections": "4", "zk_znode_count": "7",
 		"zk_watch_count": "4", "zk_ephemerals_count": "1", "zk_approximate_data_size": "52", "zk_global_sessions": "3", "zk_quorum_size": "3",
 		"zk_synced_followers": "1", "zk_learners": "2", "zk_last_proposal_size": "-1", "zk_commit_count": "12345678",
-		"zk_avg_fsynctime": "9.375", "zk_min_fsynctime": "1", "zk_max_fsynctime": "30", "zk_cnt_fsynctime": "4", "zk_sum_fsynctime": "37",
+		"zk_avg_fsynctime": "9.325", "zk_min_fsynctime": "0", "zk_max_fsynctime": "30", "zk_cnt_fsynctime": "4", "zk_sum_fsynctime": "37",
 		"zk_p50_updatelatency": "4", "zk_p95_updatelatency": "30", "zk_p99_updatelatency": "30", "zk_p999_updatelatency": "30",
 		"zk_avg_readlatency": "0.0", "zk_cnt_readlatency": "0", "zk_p50_readlatency": "0",
 		"zk_avg_3_ack_latency": "5.0", "zk_p99_1_ack_latency": "3",

@@ -111,23 +111,21 @@ func (p *metricsPage) summary(m *Metric, quantiles ...float64) {
 	p.line(m, "_count", "", s.count)
 }
 
-// histogram writes buckets from 10 µs to 10 s, three to a power of ten, if the
-// unit is the second. Our histograms are finer; that many time series per
-// operation nobody wants to store.
+// histogram writes buckets from 10 µs to 10 s. Our histograms are finer; that
+// many time series per operation nobody wants to store.
 func (p *metricsPage) histogram(m *Metric) {
 	s := m.summary()
-	for exponent := -5; exponent <= 1; exponent++ {
-		for _, digit := range []float64{1, 2.5, 5} {
-			bound := digit * math.Pow10(exponent)
-			if bound > 10 {
-				break
+	bounds := []float64{1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+	counts := make([]int64, len(bounds))
+	if s.count > 0 {
+		s.values.Cumulative(func(upper, count int64) {
+			for i := len(bounds) - 1; i >= 0 && float64(upper)*s.scale <= bounds[i]; i-- {
+				counts[i] = count
 			}
-			count := 0.0
-			if s.count > 0 {
-				count = float64(m.Values.CumulativeCount(int64(math.Round(bound / s.scale))))
-			}
-			p.line(m, "_bucket", "le=\""+strconv.FormatFloat(bound, 'g', -1, 64)+"\"", count)
-		}
+		})
+	}
+	for i, bound := range bounds {
+		p.line(m, "_bucket", "le=\""+strconv.FormatFloat(bound, 'g', -1, 64)+"\"", float64(counts[i]))
 	}
 	p.line(m, "_bucket", `le="+Inf"`, s.count)
 	p.line(m, "_sum", "", s.sum)

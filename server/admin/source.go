@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holt/wire"
+	"holt/wire/metric"
 )
 
 // ListMax bounds every list a Source is asked for.
@@ -231,19 +232,6 @@ type Metric struct {
 	Value float64
 	// Values is the distribution of the other kinds; the samples times Scale
 	// give the unit shown. Scale 0 means 1.
-	Values Distribution
+	Values *metric.Snapshot
 	Scale  float64
-}
-
-// Distribution is a snapshot of a histogram's samples.
-type Distribution interface {
-	Count() int64
-	Sum() int64
-	// Min, Max and Quantile (0 < q < 1) are 0 without samples.
-	Min() int64
-	Max() int64
-	Quantile(q float64) int64
-	// CumulativeCount counts the samples that are not greater than upTo, up to
-	// the histogram's own grain.
-	CumulativeCount(upTo int64) int64
 }
