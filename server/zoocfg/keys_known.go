@@ -113,6 +113,7 @@ func otherKeys() []key {
 		{name: "messageTracker.Enabled", check: boolean, note: pipeline},
 		{name: "messageTracker.BufferSize", check: anyNumber, note: pipeline},
 		{name: "pathStats.", check: fractionOrBoolean, note: "not used: Holt keeps no statistics per path"},
+		{name: "traceFile", check: text, note: "not used: ZooKeeper has none any more either"},
 		{name: "controllerPort", check: text, note: "not used: it is for ZooKeeper's own tests"},
 		{name: "testingonly.initialZxid", check: text, note: "not used: it is for ZooKeeper's own tests"},
 		{name: "metricsProvider.", check: text, note: "not used: Holt's /metrics needs no such setting"},

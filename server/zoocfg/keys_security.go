@@ -74,6 +74,7 @@ func securityKeys() []key {
 		{name: "security.auth_to_local", check: text, note: saslIdle},
 		{name: "requireKerberosConfig", check: boolean, note: saslIdle},
 		{name: "kinit", check: text, note: saslIdle},
+		{name: "jaasLoginRenew", check: anyNumber, note: saslIdle},
 		{name: "server.realm", check: text, note: saslIdle},
 		{name: "server.principal", check: text, note: saslIdle},
 		{name: "IPAuthenticationProvider.usexforwardedfor", check: boolean, note: "not used: Holt never believes that header"},
