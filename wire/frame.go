@@ -42,7 +42,7 @@ type FrameReader struct {
 	max        int
 	buf        []byte
 	start, end int // buf[start:end] is read but not handed out
-	filled     int // bytes that arrived since the buffer was last empty
+	filled     int // bytes that arrived in the last round of reading
 }
 
 // NewFrameReader returns a reader of frames with payloads of at most max bytes.
@@ -97,7 +97,7 @@ func (f *FrameReader) fill(n int) error {
 	if f.end-f.start >= n {
 		return nil
 	}
-	f.makeRoom(n)
+	f.makeRoom()
 	for f.end-f.start < n {
 		if f.end == len(f.buf) {
 			f.grow(n)
@@ -115,37 +115,27 @@ func (f *FrameReader) fill(n int) error {
 	return nil
 }
 
-// makeRoom gives the buffer the size that the last round of reading calls for, and moves what is
-// left of it to the front if a frame of n bytes would not fit behind.
-func (f *FrameReader) makeRoom(n int) {
-	if f.start < f.end {
-		if f.start+n > len(f.buf) {
-			f.end = copy(f.buf, f.buf[f.start:f.end])
-			f.start = 0
-		}
-		return
-	}
-	f.start, f.end = 0, 0
-	switch size := len(f.buf); {
-	case size == 0, size > frameBufMax, size > frameBufMin && f.filled <= size/4:
-		// The last round was small, as the pings of an idle connection are, or the frame was
-		// too large for its buffer to be kept.
+// makeRoom moves what is left to the front and gives the buffer the size that the last
+// round of reading calls for.
+func (f *FrameReader) makeRoom() {
+	size := len(f.buf)
+	left := f.buf[f.start:f.end]
+	switch {
+	case size == 0, len(left) == 0 && (size > frameBufMax || size > frameBufMin && f.filled <= size/4):
+		// The last round was small, as the pings of an idle connection are, or it was
+		// one frame too large for its buffer to be kept.
 		f.buf = make([]byte, frameBufMin)
-	case f.filled >= size && size < frameBufMax:
+	case f.end == size && size < frameBufMax:
+		// Reading ended for want of room: more is waiting.
 		f.buf = make([]byte, 2*size)
 	}
+	f.start, f.end = 0, copy(f.buf, left)
 	f.filled = 0
 }
 
 // grow makes room for more of a frame of n bytes, at most doubling the buffer.
 func (f *FrameReader) grow(n int) {
-	have := f.end - f.start
-	size := min(n, 2*len(f.buf))
-	buf := f.buf
-	if size > len(f.buf) {
-		buf = make([]byte, size)
-	}
+	buf := make([]byte, min(n, 2*len(f.buf)))
 	f.end = copy(buf, f.buf[f.start:f.end])
 	f.start, f.buf = 0, buf
-	_ = have
 }
