@@ -6,7 +6,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-input lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: ## Go benchmarks; BENCH selects by name
 
 test-clients: ## clients nobody here wrote against three server processes; installs them as root
 	$(GO) test -count 1 -timeout 25m ./compat/clients -target=holt
+
+test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections
+	$(GO) test -count 1 -timeout 15m ./compat/badinput -target=holt
 
 lint: ## formatting, vet, staticcheck, import lattice
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
