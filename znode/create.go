@@ -115,7 +115,10 @@ func (t *Tree) Create(by *Caller, op *CreateOp) (Created, wire.ErrCode) {
 		return Created{}, code
 	}
 	n := t.create(path, op.Data, t.store.Intern(list), op.owner(by, mode), c, parent, pc)
-	return Created{n.Path, n.Stat()}, t.outcome()
+	made := Created{n.Path, n.Stat()} // before the node is a statistics node and rewritten
+	t.createdQuota(n)
+	t.chargeQuota(n.Path, int64(len(op.Data)), 1)
+	return made, t.outcome()
 }
 
 // checkMode judges flags and TTL, the first things ZooKeeper looks at.
@@ -190,7 +193,7 @@ func (t *Tree) vacant(path string, parent *Node, pc *change) (*change, wire.ErrC
 	return c, t.outcome()
 }
 
-// create makes the node, all having been judged. c is the path's change, if any.
+// create makes the node, all having been judged. c is the path's change, if any. Quotas are the caller's.
 func (t *Tree) create(path string, data []byte, acl *ACL, o Owner, c *change, parent *Node, pc *change) *Node {
 	n := &Node{
 		ACL: acl, Owner: o,
@@ -213,8 +216,6 @@ func (t *Tree) create(path string, data []byte, acl *ACL, o Owner, c *change, pa
 	if o.IsSession() {
 		t.newEphemerals = append(t.newEphemerals, c)
 	}
-	t.createdQuota(n)
-	t.chargeQuota(n.Path, int64(len(data)), 1)
 	t.emit(wire.EventNodeCreated, n, pc.node)
 	return n
 }

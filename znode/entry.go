@@ -82,7 +82,7 @@ func (t *Tree) find(path string) (*Node, *change) {
 	if c := t.byPath[path]; c != nil {
 		return c.node, c
 	}
-	n, err := t.store.Node(path)
+	n, err := t.store.Lookup(path)
 	if err != nil && t.err == nil {
 		t.err = fmt.Errorf("read node %q: %w", path, err)
 	}

@@ -110,7 +110,7 @@ func (t *Tree) createdQuota(n *Node) {
 	if ok {
 		over, ok = strings.CutSuffix(over, "/"+statsName)
 	}
-	if !ok || over != "" && over[0] != '/' {
+	if !ok {
 		return
 	}
 	used := newTrack()

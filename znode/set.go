@@ -28,9 +28,9 @@ func (t *Tree) SetData(by *Caller, path string, data []byte, version int32) (wir
 	if version != -1 && version != n.Version {
 		return wire.Stat{}, wire.ErrBadVersion
 	}
-	n = t.setData(n, c, data, nextVersion(n.Version))
+	stat := t.setData(n, c, data, nextVersion(n.Version))
 	t.chargeQuota(path, grown, 0)
-	return n.Stat(), t.outcome()
+	return stat, t.outcome()
 }
 
 // SetConfig replaces the data of /zookeeper/config, whose version stays −1
@@ -40,16 +40,16 @@ func (t *Tree) SetConfig(data []byte) (wire.Stat, wire.ErrCode) {
 	if n == nil {
 		return wire.Stat{}, t.absent()
 	}
-	return t.setData(n, c, data, -1).Stat(), t.outcome()
+	return t.setData(n, c, data, -1), t.outcome()
 }
 
-func (t *Tree) setData(n *Node, c *change, data []byte, version int32) *Node {
+func (t *Tree) setData(n *Node, c *change, data []byte, version int32) wire.Stat {
 	t.state.DataBytes += int64(len(data) - len(n.Data))
 	n = t.own(n, c).node
 	n.SetContents(n.Path, data)
 	n.Mzxid, n.Mtime, n.Version = t.zxid, t.now, version
 	t.emit(wire.EventNodeDataChanged, n, nil)
-	return n
+	return n.Stat()
 }
 
 // nextVersion skips −1, which clients take for "any" (ZOOKEEPER-4743).

@@ -10,6 +10,8 @@ type Store interface {
 	State() (s State, ok bool)
 	// Node returns the node at path, nil if there is none. path may be any string.
 	Node(path string) (*Node, error)
+	// Lookup is Node for the writer, who is about to create or change what it asks for.
+	Lookup(path string) (*Node, error)
 	// Intern returns a list equal to acl, shared where possible.
 	Intern(acl []wire.ACL) *ACL
 	// Children iterates over the children of path in the order of their names.
