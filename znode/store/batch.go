@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,8 +18,8 @@ func (s *Store) Prepare(b *znode.Batch) error {
 	if err := s.Err(); err != nil {
 		return fmt.Errorf("write tree: %w", err)
 	}
-	if err := s.dropLast(); err != nil {
-		return err
+	if err := errors.Join(s.endLookups(), s.dropLast()); err != nil {
+		return fmt.Errorf("write tree: %w", err)
 	}
 	if err := s.write(b); err != nil {
 		s.fail(err)
@@ -59,12 +60,44 @@ func (s *Store) write(b *znode.Batch) error {
 	w := s.db.NewBatch()
 	err := s.fill(w, b)
 	if err == nil {
+		err = s.makeRoom(int64(w.Len()))
+	}
+	if err == nil {
 		err = s.db.Apply(w, pebble.NoSync)
 	}
-	if cerr := w.Close(); err == nil {
-		err = cerr
+	if err == nil {
+		err = s.Err() // some are reported to the logger only
 	}
-	return err
+	return errors.Join(err, w.Close())
+}
+
+// makeRoom waits while too much is in memory, or too much on disk is unsorted, for n more bytes.
+func (s *Store) makeRoom(n int64) error {
+	const sublevelsMax = 20
+	if s.unseen += n; s.unseen < s.opts.MemTableBytes/4 {
+		return nil
+	}
+	s.unseen = 0
+	for {
+		if err := s.Err(); err != nil {
+			return err
+		}
+		m := s.db.Metrics()
+		if m.MemTable.Size < uint64(3*s.opts.MemTableBytes) && m.Levels[0].Sublevels < sublevelsMax {
+			return nil
+		}
+		select {
+		case <-s.room:
+		case <-s.failed:
+		}
+	}
+}
+
+func (s *Store) signalRoom() {
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
 }
 
 func (s *Store) fill(w *pebble.Batch, b *znode.Batch) error {

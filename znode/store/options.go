@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,8 +17,8 @@ type Options struct {
 	// BlockCacheBytes bounds Pebble's cache of blocks, which holds indexes and
 	// filters too; default 32 MiB.
 	BlockCacheBytes int64
-	// MemTableBytes is the size at which changes in memory are flushed; up to
-	// three times as much may be in memory. Default 16 MiB.
+	// MemTableBytes is the size at which changes in memory are flushed; writes wait
+	// while three times as much is in memory. Default 16 MiB.
 	MemTableBytes int64
 	// PageIndexMin is the number of children from which on a node has an index
 	// of them by creation; default 4096.
@@ -44,23 +46,29 @@ func (o Options) withDefaults() Options {
 
 // pebbleOptions are those of the database. The block cache is the caller's to release.
 func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
+	// Pebble's own limits, at which writes wait for as long as it takes, are out
+	// of reach: makeRoom waits before, and knows of failures.
 	o := &pebble.Options{
-		FS:                          s.opts.FS,
+		FS:                          sealedFS{s.opts.FS, s.Err},
 		Cache:                       blocks,
 		DisableWAL:                  true,
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                uint64(s.opts.MemTableBytes),
-		MemTableStopWritesThreshold: 8,
+		MemTableStopWritesThreshold: 1000,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
 		Logger:                      quiet{s},
 		EventListener: &pebble.EventListener{
 			BackgroundError: s.fail,
+			DataCorruption:  func(info pebble.DataCorruptionInfo) { s.fail(info.Details) },
+			FlushEnd:        func(pebble.FlushInfo) { s.signalRoom() },
+			CompactionEnd:   func(pebble.CompactionInfo) { s.signalRoom() },
 		},
 	}
 	o.Experimental.ReadCompactionRate = 0
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].IndexBlockSize = 256 << 10
 	}
 	return o
 }
@@ -71,7 +79,6 @@ type quiet struct{ s *Store }
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 
-// Fatalf is called where Pebble cannot go on, and must not return.
-func (q quiet) Fatalf(format string, args ...any) {
-	q.s.fatal(format, args...)
-}
+// Fatalf is called where Pebble does not know what it has written, and
+// when its memory makes no sense to it. It returns: callers cope, or panic; the seal keeps them from doing harm.
+func (q quiet) Fatalf(format string, args ...any) { q.s.fail(fmt.Errorf(format, args...)) }

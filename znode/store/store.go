@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,14 +27,21 @@ type Store struct {
 
 	// The rest is the writer's, but for failure.
 
+	lookups *pebble.Iterator // on the view, from the first Lookup that missed the cache until Prepare
 	next    *pebble.Snapshot // of the batch prepared, until Publish
 	last    *pebble.Snapshot // the former view, until the next Prepare
 	pending []znode.Change   // of the batch prepared
 	key     []byte           // scratch
 	value   []byte           // scratch
-	acls    *aclTable
-	failure atomic.Pointer[error]
+	unseen  int64            // bytes written since makeRoom last looked
 	closed  bool
+
+	acls *aclTable
+	// failure is the first failure; failed is closed with it.
+	failure atomic.Pointer[error]
+	failed  chan struct{}
+	// room says that a flush or compaction has ended. Full is as good as sent to.
+	room chan struct{}
 }
 
 var _ znode.Store = (*Store)(nil)
@@ -43,9 +49,13 @@ var _ znode.Store = (*Store)(nil)
 // Open opens the store in dir, making it if need be. The work does not depend
 // on the size of the tree.
 func Open(dir string, opts Options) (_ *Store, err error) {
-	s := &Store{opts: opts.withDefaults(), acls: newACLTable()}
+	s := &Store{
+		opts: opts.withDefaults(), acls: newACLTable(),
+		failed: make(chan struct{}), room: make(chan struct{}, 1),
+	}
 	s.cache = newCache(s.opts.CacheBytes)
-	blocks := pebble.NewCache(s.opts.BlockCacheBytes)
+	// Pebble takes memtables out of the cache's size.
+	blocks := pebble.NewCache(s.opts.BlockCacheBytes + 2*s.opts.MemTableBytes)
 	defer blocks.Unref() // the database has its own reference
 	s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
 	if err != nil {
@@ -98,7 +108,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	var errs []error
+	errs := []error{s.endLookups()}
 	for _, v := range []*pebble.Snapshot{s.last, s.view, s.next} {
 		if v != nil {
 			errs = append(errs, v.Close())
@@ -122,40 +132,17 @@ func (s *Store) Err() error {
 	return nil
 }
 
-func (s *Store) fail(err error) { s.failure.CompareAndSwap(nil, &err) }
+// Failed is closed when Err becomes non-nil.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
 
-func (s *Store) fatal(format string, args ...any) {
-	s.fail(fmt.Errorf(format, args...))
-	runtime.Goexit()
+func (s *Store) fail(err error) {
+	if s.failure.CompareAndSwap(nil, &err) {
+		close(s.failed)
+	}
 }
 
 // State implements znode.Store.
 func (s *Store) State() (znode.State, bool) { return s.state, s.hasState }
-
-// Node implements znode.Store.
-func (s *Store) Node(path string) (*znode.Node, error) {
-	if n := s.cache.get(path); n != nil {
-		return n, nil
-	}
-	return s.readNode(path)
-}
-
-func (s *Store) readNode(path string) (*znode.Node, error) {
-	var buf [128]byte
-	v, c, err := s.view.Get(appendNodeKey(buf[:0], path))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read node %q: %w", path, err)
-	}
-	n, err := s.decodeNode(path, v)
-	if err = errors.Join(err, c.Close()); err != nil {
-		return nil, fmt.Errorf("read node %q: %w", path, err)
-	}
-	s.cache.put(n)
-	return n, nil
-}
 
 // Intern implements znode.Store.
 func (s *Store) Intern(acl []wire.ACL) *znode.ACL { return s.acls.intern(acl) }
