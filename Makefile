@@ -6,7 +6,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-input lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-input test-kills lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-clients: ## clients nobody here wrote against three server processes; insta
 
 test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections
 	$(GO) test -count 1 -timeout 15m ./compat/badinput -target=holt
+
+test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked
+	$(GO) test -count 1 -timeout 25m -v ./compat/history -run TestKillsUnderLoad -target=holt
 
 lint: ## formatting, vet, staticcheck, import lattice
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
