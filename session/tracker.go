@@ -107,3 +107,13 @@ func (t *Tracker) list(id wire.SessionID, e *tracked) {
 	e.slot = e.due
 	t.slots[e.due] = append(t.slots[e.due], id)
 }
+
+// Deadline returns when a session expires unless touched; false if it is not
+// tracked.
+func (t *Tracker) Deadline(id wire.SessionID) (millis int64, ok bool) {
+	e, ok := t.sessions[id]
+	if !ok {
+		return 0, false
+	}
+	return e.due, true
+}

@@ -92,6 +92,17 @@ func (f *FrameReader) Peek4() ([4]byte, error) {
 	return [4]byte(f.buf[f.start:]), nil
 }
 
+// Take consumes and returns the next n bytes as they are, valid until the next
+// call: a four-letter word with what belongs to it.
+func (f *FrameReader) Take(n int) ([]byte, error) {
+	if err := f.fill(n); err != nil {
+		return nil, err
+	}
+	b := f.buf[f.start : f.start+n : f.start+n]
+	f.start += n
+	return b, nil
+}
+
 // fill reads until n bytes are in the buffer.
 func (f *FrameReader) fill(n int) error {
 	if f.end-f.start >= n {

@@ -1,0 +1,125 @@
+package auth
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha3"
+	"crypto/sha512"
+	"encoding/base64"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+
+	"holt/wire"
+)
+
+// Config says which credentials count.
+type Config struct {
+	// DigestAlg is the hash of the digest scheme in Java's spelling, SHA1 if
+	// empty [zookeeper.DigestAuthenticationProvider.digestAlg].
+	DigestAlg string
+	// DigestDisabled refuses the scheme.
+	DigestDisabled bool
+	// SuperDigest is the digest identity of the superuser, super:<base64>; none
+	// if empty.
+	SuperDigest string
+}
+
+// Registry knows the schemes of one member.
+type Registry struct {
+	cfg     Config
+	newHash func() hash.Hash
+}
+
+// New makes a registry, or says what is wrong with the configuration.
+func New(cfg Config) (*Registry, error) {
+	r := &Registry{cfg: cfg}
+	switch strings.ToUpper(cfg.DigestAlg) {
+	case "", "SHA1", "SHA-1", "SHA":
+		r.newHash = sha1.New
+	case "SHA-256":
+		r.newHash = sha256.New
+	case "SHA-384":
+		r.newHash = sha512.New384
+	case "SHA-512":
+		r.newHash = sha512.New
+	case "SHA3-256":
+		r.newHash = func() hash.Hash { return sha3.New256() }
+	case "SHA3-512":
+		r.newHash = func() hash.Hash { return sha3.New512() }
+	case "MD5":
+		r.newHash = md5.New
+	default:
+		return nil, fmt.Errorf("digest algorithm %q is not known: use SHA1, SHA-256, SHA-384, SHA-512, SHA3-256, SHA3-512 or MD5", cfg.DigestAlg)
+	}
+	return r, nil
+}
+
+// superIdentity passes every ACL.
+var superIdentity = wire.Identity{Scheme: "super"}
+
+// Authenticate returns the identities that credentials prove, or
+// ErrAuthFailed, after which the connection ends.
+// ZooKeeper: DigestAuthenticationProvider, ProviderRegistry.
+func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Identity, wire.ErrCode) {
+	switch {
+	case scheme == "digest" && !r.cfg.DigestDisabled:
+		id := wire.Identity{Scheme: "digest", ID: r.Digest(string(credentials))}
+		if r.cfg.SuperDigest != "" && id.ID == r.cfg.SuperDigest {
+			return []wire.Identity{superIdentity, id}, wire.OK
+		}
+		return []wire.Identity{id}, wire.OK
+	case scheme == "ip":
+		return nil, wire.OK // every connection has it already
+	}
+	return nil, wire.ErrAuthFailed
+}
+
+// Digest is the identity that stands for a user and password, given as
+// "user:password": the user, a colon, and the hash of the whole in base64.
+func (r *Registry) Digest(userPassword string) string {
+	h := r.newHash()
+	h.Write([]byte(userPassword)) // a hash never fails
+	user, _, _ := strings.Cut(userPassword, ":")
+	return user + ":" + base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// Merge returns ids with more added, each once; neither is changed.
+func Merge(ids, more []wire.Identity) []wire.Identity {
+	all := slices.Clone(ids)
+	for _, id := range more {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// MaskDigests returns the list as somebody sees it who may not administrate the
+// node: the hash of each digest identity is an x.
+func MaskDigests(acl []wire.ACL) []wire.ACL {
+	masked := slices.Clone(acl)
+	for i := range masked {
+		if a := &masked[i]; a.Scheme == "digest" {
+			user, _, _ := strings.Cut(a.ID, ":")
+			a.ID = user + ":x"
+		}
+	}
+	return masked
+}
+
+// ClientInfos is what whoAmI shows of identities: a digest's user without the
+// hash, any other as it is, and nothing of super.
+func ClientInfos(ids []wire.Identity) []wire.ClientInfo {
+	infos := make([]wire.ClientInfo, len(ids))
+	for i, id := range ids {
+		user := id.ID
+		if id.Scheme == "digest" {
+			user, _, _ = strings.Cut(user, ":")
+		}
+		infos[i] = wire.ClientInfo{AuthScheme: id.Scheme, User: user}
+	}
+	return infos
+}

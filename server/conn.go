@@ -1,0 +1,311 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/server/apply"
+	"holt/server/auth"
+	"holt/server/watch"
+	"holt/wire"
+	"holt/znode"
+)
+
+// connOutstandingMax bounds the requests of one connection that wait for a
+// commit or behind one. A connection that reaches it is not read until replies
+// have drained; the client's own window is normally far smaller.
+const connOutstandingMax = 1024
+
+// conn is one client connection. Its reader goroutine (serve) owns the socket's
+// input, the handshake and the reads that need not wait; the apply goroutine
+// owns what was committed: replies to writes, the reads behind them, events.
+//
+// Lock order: conn.mu before pipeline.mu; Machine's lock before conn.mu; output.mu
+// last. The reader never takes Machine's lock while holding conn.mu.
+type conn struct {
+	srv     *Server
+	nc      net.Conn
+	remote  string // address text as operators see it
+	host    string // its IP, the identity of the ip scheme
+	frames  *wire.FrameReader
+	out     output
+	decoder wire.Decoder // the reader's, reused
+
+	// identities is replaced, never changed, by auth packets; commands and
+	// event filters take it as they find it.
+	identities atomic.Pointer[[]wire.Identity]
+	session    atomic.Int64 // 0 until the handshake ended
+	timeout    atomic.Int32 // negotiated, ms
+	touched    atomic.Bool  // something arrived since the last report
+	readOnly   bool         // served in read-only mode; set by the handshake
+
+	queued  atomic.Int32 // length of fifo, readable without mu
+	mu      sync.Mutex
+	room    sync.Cond // signalled when fifo shrinks or the connection ends
+	fifo    fifo
+	ended   bool
+	gone    chan struct{} // closed when ended, for the handshake that waits
+	barrier int           // barriers in fifo; writes behind one are not submitted yet
+
+	// Of the apply goroutine alone.
+	dirty   bool // in Server.dirty
+	advance bool // in Server.advance
+
+	stats connStats
+}
+
+// request is one that could not be answered at once: a write on its way, or
+// whatever a client sent behind it.
+type request struct {
+	kind    requestKind
+	op      wire.OpCode
+	xid     wire.Xid
+	payload []byte      // read: a copy of the frame; held write: likewise
+	done    bool        // barrier: the state machine has caught up
+	flags   apply.Flags // write
+	arrived time.Time
+	result  chan connectResult // connect: where the reader waits
+}
+
+type requestKind uint8
+
+const (
+	kindRead    requestKind = iota // answered when it is first
+	kindWrite                      // submitted, waits for its result
+	kindHeld                       // a write behind a barrier, not submitted yet
+	kindBarrier                    // sync
+	kindConnect                    // createSession or attach
+)
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{srv: s, nc: nc, remote: nc.RemoteAddr().String()}
+	c.host = c.remote
+	if host, _, err := net.SplitHostPort(c.remote); err == nil {
+		c.host = host
+	}
+	c.frames = wire.NewFrameReader(nc, s.cfg.MaxFrame)
+	c.out.init(nc, &s.buffers)
+	c.room.L = &c.mu
+	c.gone = make(chan struct{})
+	ids := []wire.Identity{{Scheme: "ip", ID: c.host}}
+	c.identities.Store(&ids)
+	c.stats.established = time.Now()
+	return c
+}
+
+func (c *conn) ids() []wire.Identity { return *c.identities.Load() }
+
+func (c *conn) sessionID() wire.SessionID { return wire.SessionID(c.session.Load()) }
+
+// serve runs the connection to its end.
+func (c *conn) serve() {
+	defer c.end()
+	// A connection that does not introduce itself must not stay.
+	c.setHandshakeDeadline()
+	first, err := c.frames.Peek4()
+	if err != nil {
+		return
+	}
+	if c.srv.fourLetterWord(c, first) {
+		return
+	}
+	ok, err := c.handshake()
+	if err != nil || !ok {
+		c.logEnd(err)
+		c.out.closeAfterFlush()
+		c.out.flush()
+		return
+	}
+	c.logEnd(c.readLoop())
+}
+
+func (c *conn) setHandshakeDeadline() {
+	if d := c.srv.cfg.HandshakeTimeoutMillis; d > 0 {
+		if err := c.nc.SetReadDeadline(time.Now().Add(time.Duration(d) * time.Millisecond)); err != nil {
+			c.srv.log.Debug("set handshake deadline", zap.String("remote", c.remote), zap.Error(err))
+		}
+	}
+}
+
+func (c *conn) logEnd(err error) {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	c.srv.log.Debug("connection ended", zap.String("remote", c.remote),
+		zap.Stringer("session", c.sessionID()), zap.Error(err))
+}
+
+// readLoop takes requests until the socket ends. Replies to what arrived
+// together leave together: the output is flushed when no complete further
+// request is in memory.
+func (c *conn) readLoop() error {
+	b := batch{c: c}
+	for {
+		payload, err := c.frames.Next()
+		if err != nil {
+			b.end()
+			return err
+		}
+		b.begin()
+		more, err := c.handle(payload, &b)
+		if err != nil || !more {
+			b.end()
+			c.out.flush()
+			return err
+		}
+		if !c.frames.Buffered() {
+			c.out.flush()
+			b.end()
+		} else if c.out.pending() > outputHighWater {
+			c.out.flush()
+		}
+		c.out.waitDrained()
+	}
+}
+
+// handle takes one request. It returns false when the connection is to end
+// after what was already queued for it.
+func (c *conn) handle(payload []byte, b *batch) (bool, error) {
+	d := &c.decoder
+	d.Reset(payload)
+	var h wire.RequestHeader
+	h.Decode(d)
+	if d.Err() != nil {
+		return false, d.Err()
+	}
+	if !c.touched.Load() {
+		c.touched.Store(true)
+	}
+	c.stats.received(h)
+	switch {
+	case h.Op == wire.OpAuth:
+		return c.handleAuth(h, d)
+	case !c.srv.authEnforced(c, h):
+		return false, nil
+	case c.srv.readOnlyRefuses(c, h.Op):
+		c.reply(h.Xid, 0, wire.ErrNotReadOnly, nil)
+		return true, nil
+	case h.Op == wire.OpSync:
+		return true, c.pushBarrier(h, payload)
+	case isCommand(h.Op):
+		return true, c.pushWrite(h, payload)
+	case c.queued.Load() > 0:
+		if queued, err := c.pushRead(h, payload); queued || err != nil {
+			return true, err
+		}
+	}
+	b.count(h.Op)
+	return c.srv.serveRead(c, h, d), nil
+}
+
+// handleAuth adds the identities of an auth packet, at once and for all later
+// requests. ZooKeeper: ZooKeeperServer.processPacket.
+func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
+	var p wire.AuthPacket
+	p.Decode(d)
+	code := wire.ErrMarshallingError
+	if d.Err() == nil {
+		var ids []wire.Identity
+		ids, code = c.srv.auth.Authenticate(p.Scheme, p.Auth)
+		if code == wire.OK {
+			c.addIdentities(ids)
+		}
+	}
+	c.reply(h.Xid, 0, code, nil)
+	if code == wire.OK {
+		return true, nil
+	}
+	c.srv.metrics.AuthFailed.Inc()
+	c.out.closeAfterFlush()
+	c.out.flush()
+	return false, nil
+}
+
+func (c *conn) addIdentities(ids []wire.Identity) {
+	all := auth.Merge(c.ids(), ids)
+	c.identities.Store(&all)
+}
+
+// reply queues a reply that carries no record, or an encoded one.
+func (c *conn) reply(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
+	c.out.append(func(b []byte) []byte { return appendReply(b, xid, zxid, code, body) })
+	c.stats.sent(1)
+}
+
+func appendReply(b []byte, xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) []byte {
+	b, mark := wire.BeginFrame(b)
+	b = (&wire.ReplyHeader{Xid: xid, Zxid: zxid, Err: code}).AppendTo(b)
+	b = append(b, body...)
+	return wire.EndFrame(b, mark)
+}
+
+// Notify queues a watch event, unless the connection may not read the node that
+// it tells of (CVE-2024-23944). Called by the watch table in the order of
+// zxids, under the machine's write lock.
+func (c *conn) Notify(e *watch.Event) {
+	if !c.srv.cfg.SkipACL && !znode.SchemesDefault.AllowedBy(e.ACL, wire.PermRead, c.ids()) {
+		return
+	}
+	c.out.event(func(b []byte) []byte { return appendEvent(b, e) })
+	c.stats.sent(1)
+	if e.Zxid > 0 {
+		c.srv.markDirty(c)
+	}
+}
+
+func appendEvent(b []byte, e *watch.Event) []byte {
+	b, mark := wire.BeginFrame(b)
+	b = (&wire.ReplyHeader{Xid: wire.XidNotification, Zxid: e.Zxid}).AppendTo(b)
+	b = (&wire.WatcherEvent{Type: e.Type, State: wire.StateSyncConnected, Path: e.Path}).AppendTo(b)
+	return wire.EndFrame(b, mark)
+}
+
+// end releases what the connection holds. Commands already submitted go on
+// without it.
+func (c *conn) end() {
+	c.out.flush()
+	c.out.closeNow()
+	c.stop()
+	c.srv.watches.RemoveAll(c)
+	c.srv.forget(c)
+}
+
+// connStats is what `cons` and `stat` show of a connection.
+type connStats struct {
+	established time.Time
+	in, out     atomic.Int64
+	lastOp      atomic.Int32
+	lastXid     atomic.Int32
+	lastZxid    atomic.Int64
+	lastSeen    atomic.Int64 // monotonic ms since the server's start
+	latency     latency
+}
+
+func (s *connStats) received(h wire.RequestHeader) {
+	s.in.Add(1)
+	s.lastOp.Store(int32(h.Op))
+	s.lastXid.Store(int32(h.Xid))
+}
+
+func (s *connStats) sent(n int64) { s.out.Add(n) }
+
+// stop takes the connection out of the way of the apply goroutine and wakes a
+// reader that waits for something other than its socket.
+func (c *conn) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	close(c.gone)
+	c.fifo = fifo{}
+	c.queued.Store(0)
+	c.room.Broadcast()
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"crypto/rand"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/server/apply"
+	"holt/wire"
+)
+
+// connectResult is what the apply goroutine tells the reader that waits for its
+// session.
+type connectResult struct {
+	Code    wire.ErrCode
+	Session wire.SessionID
+	Timeout int32
+	Passwd  [16]byte
+}
+
+// handshake reads the ConnectRequest and answers it. It returns false when the
+// connection is to be closed after what was queued.
+// ZooKeeper: ZooKeeperServer.processConnectRequest.
+func (c *conn) handshake() (bool, error) {
+	payload, err := c.frames.Next()
+	if err != nil {
+		return false, err
+	}
+	var req wire.ConnectRequest
+	d := wire.NewDecoder(payload)
+	req.Decode(d)
+	if d.Err() != nil {
+		return false, d.Err()
+	}
+	s := c.srv
+	s.metrics.ConnectRequests.Inc()
+	if s.readOnlyNow() {
+		return c.handshakeReadOnly(&req)
+	}
+	if !s.serving() {
+		return false, errNotServing
+	}
+	if last := s.machine.LastZxid(); req.LastZxidSeen > last {
+		// It has seen a newer state: another member can serve it, this one
+		// would take it back in time.
+		s.log.Info("client is ahead of this member", zap.String("remote", c.remote),
+			zap.Stringer("zxid", last), zap.Stringer("seen", req.LastZxidSeen))
+		return false, nil
+	}
+	timeout := min(max(req.TimeoutMillis, int32(s.cfg.MinSessionTimeoutMillis)), int32(s.cfg.MaxSessionTimeoutMillis))
+	res, err := c.openSession(&req, timeout)
+	if err != nil {
+		return false, err
+	}
+	if res.Code != wire.OK {
+		c.answerConnect(&req, connectResult{})
+		return false, nil // zeros: the session is no more
+	}
+	c.answerConnect(&req, res)
+	c.out.flush()
+	return true, nil
+}
+
+// openSession has the session created or, for a client that names one, attached
+// to this member, and waits for the result. Nothing more is read from the
+// connection meanwhile.
+func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResult, error) {
+	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+		return connectResult{}, err
+	}
+	cmd := &apply.Command{Identities: c.ids()}
+	if req.SessionID == 0 {
+		cmd.Op, cmd.Session = wire.OpCreateSession, c.srv.nextSessionID()
+		var passwd [16]byte
+		if _, err := rand.Read(passwd[:]); err != nil {
+			return connectResult{}, err
+		}
+		cmd.Body = apply.AppendConnect(nil, timeout, passwd)
+	} else {
+		var passwd [16]byte
+		if copy(passwd[:], req.Passwd) != len(passwd) || len(req.Passwd) != len(passwd) {
+			return connectResult{Code: wire.ErrSessionExpired}, nil
+		}
+		cmd.Op, cmd.Session = apply.OpAttach, req.SessionID
+		cmd.Body = apply.AppendConnect(nil, timeout, passwd)
+	}
+	r := &request{kind: kindConnect, op: cmd.Op, arrived: time.Now(), result: make(chan connectResult, 1)}
+	c.mu.Lock()
+	c.pushLocked(r)
+	err := c.srv.pipeline.submit(c, r, cmd)
+	c.mu.Unlock()
+	if err != nil {
+		return connectResult{}, err
+	}
+	select {
+	case res := <-r.result:
+		return res, nil
+	case <-c.srv.stop:
+		return connectResult{}, errPipelineClosed
+	case <-c.gone:
+		return connectResult{}, errNotServing
+	}
+}
+
+// answerConnect queues the ConnectResponse; the zero result says that the
+// session is no more. The read-only flag is mirrored: clients before 3.4 do not
+// know it.
+func (c *conn) answerConnect(req *wire.ConnectRequest, res connectResult) {
+	resp := wire.ConnectResponse{TimeoutMillis: res.Timeout, SessionID: res.Session, Passwd: res.Passwd[:],
+		ReadOnly: c.readOnly, HasReadOnly: req.HasReadOnly}
+	c.out.append(func(b []byte) []byte {
+		b, mark := wire.BeginFrame(b)
+		b = resp.AppendTo(b)
+		return wire.EndFrame(b, mark)
+	})
+	c.stats.sent(1)
+}
+
+// handshakeReadOnly serves a client that accepts a member without a leader. Its
+// session is known here alone and has no effect but an identity.
+// ZooKeeper: ReadOnlyZooKeeperServer.
+func (c *conn) handshakeReadOnly(req *wire.ConnectRequest) (bool, error) {
+	s := c.srv
+	if !req.ReadOnly || !req.HasReadOnly || req.LastZxidSeen > s.machine.LastZxid() {
+		return false, nil
+	}
+	if req.SessionID != 0 && s.sessionKnown(req.SessionID) {
+		return false, nil // a session of the ensemble must not be used here
+	}
+	c.readOnly = true
+	res := connectResult{Session: req.SessionID, Timeout: min(max(req.TimeoutMillis, int32(s.cfg.MinSessionTimeoutMillis)), int32(s.cfg.MaxSessionTimeoutMillis))}
+	if res.Session == 0 {
+		res.Session = s.nextSessionID()
+	}
+	if _, err := rand.Read(res.Passwd[:]); err != nil {
+		return false, err
+	}
+	c.timeout.Store(res.Timeout)
+	c.session.Store(int64(res.Session))
+	c.answerConnect(req, res)
+	c.out.flush()
+	return true, c.nc.SetReadDeadline(time.Time{})
+}

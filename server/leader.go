@@ -1,0 +1,244 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/quorum"
+	"holt/server/apply"
+	"holt/wire"
+)
+
+// What only a leader does: stamp entries with its time, expire sessions, reap
+// containers and TTL nodes. Its commands carry no number (Member 0): they are
+// lost with the leadership, because a new leader judges anew.
+
+// onLeadership is told by quorum, from its loop, who leads now. It only notes
+// the fact: the loop must not wait.
+func (s *Server) onLeadership(l quorum.Leadership) {
+	s.leadership.Store(&leadership{leader: l.Leader, term: l.Term, self: l.Self, since: s.now()})
+	if !l.Self {
+		s.pipeline.proposer.drop()
+	}
+	s.pipeline.setLeader(l.Leader)
+	select {
+	case s.leaderChanged <- struct{}{}:
+	default: // one change is already waiting; the ticker looks at the newest
+	}
+}
+
+// leadership is the last that quorum told.
+type leadership struct {
+	leader, term uint64
+	self         bool
+	since        time.Time
+}
+
+// stamp returns the leader's wall time for an entry. The machine keeps it from
+// going back.
+func (s *Server) stamp() int64 { return s.now().UnixMilli() }
+
+// runTicker is the goroutine behind everything periodic: touches to the leader,
+// expiry, reaping, the loss of a leader, commands that made no progress.
+func (s *Server) runTicker() {
+	defer s.wg.Done()
+	half := max(time.Duration(s.cfg.TickMillis)*time.Millisecond/2, time.Millisecond)
+	touch := time.NewTicker(half)
+	defer touch.Stop()
+	quick := time.NewTicker(min(half, 100*time.Millisecond))
+	defer quick.Stop()
+	var lastApplied uint64
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.leaderChanged:
+			s.leaderTick()
+		case <-touch.C:
+			s.reportTouches()
+			s.leaderTick()
+			s.reap()
+		case now := <-quick.C:
+			applied := s.machine.Applied()
+			moved := uint64(0)
+			if applied != lastApplied {
+				moved, lastApplied = applied, applied
+			}
+			s.pipeline.tick(now, moved)
+			s.checkLeader()
+		}
+	}
+}
+
+// checkLeader closes the clients of a member that has had no leader for
+// SyncLimit ticks: they go elsewhere, and none goes on believing in a session
+// that the majority may have expired.
+func (s *Server) checkLeader() {
+	l := s.leadership.Load()
+	if l.leader != 0 {
+		s.lostSince.Store(0)
+		return
+	}
+	now := s.now().UnixMilli()
+	since := s.lostSince.Load()
+	if since == 0 {
+		s.lostSince.Store(now)
+		return
+	}
+	limit := int64(s.cfg.SyncLimit) * int64(s.cfg.TickMillis)
+	if now-since >= limit && s.connected() > 0 && !s.readOnlyNow() {
+		s.log.Warn("no leader for syncLimit ticks: closing clients", zap.Int64("took", now-since))
+		s.dropClients()
+	}
+}
+
+// reportTouches tells the leader which sessions were heard of here.
+func (s *Server) reportTouches() {
+	l := s.leadership.Load()
+	touched := s.takeTouches()
+	if len(touched) == 0 || l.leader == 0 {
+		return
+	}
+	if l.self {
+		s.touch(touched)
+		return
+	}
+	msg := make([]byte, 1, 1+8*len(touched))
+	msg[0] = byte(messageTouches)
+	for _, id := range touched {
+		msg = binary.BigEndian.AppendUint64(msg, uint64(id))
+	}
+	if err := s.member.Send(l.leader, msg); err != nil {
+		s.log.Debug("send touches", zap.Uint64("peer", l.leader), zap.Error(err))
+	}
+}
+
+// takeTouches returns the sessions of this member's connections that sent
+// something since the last call.
+func (s *Server) takeTouches() []wire.SessionID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []wire.SessionID
+	for id, c := range s.sessions {
+		if c.touched.Swap(false) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// touch extends sessions on the leader.
+func (s *Server) touch(ids []wire.SessionID) {
+	now := s.uptimeMillis()
+	s.trackerMu.Lock()
+	defer s.trackerMu.Unlock()
+	for _, id := range ids {
+		s.tracker.Touch(id, now)
+	}
+}
+
+// onMessage takes a message of another member's server; from transport's
+// goroutine for that peer.
+func (s *Server) onMessage(from uint64, msg []byte) {
+	if err := s.dispatchMessage(from, msg); err != nil {
+		s.log.Error("message from a member", zap.Uint64("peer", from), zap.Error(err))
+	}
+}
+
+func (s *Server) dispatchMessage(from uint64, msg []byte) error {
+	if len(msg) == 0 {
+		return fmt.Errorf("empty")
+	}
+	kind, msg := messageKind(msg[0]), msg[1:]
+	switch kind {
+	case messageCommands:
+		if !s.leadership.Load().self {
+			return nil // it learns of the new leader and sends again
+		}
+		return s.pipeline.received(from, msg)
+	case messageTouches:
+		if len(msg)%8 != 0 {
+			return fmt.Errorf("touches of %d bytes", len(msg))
+		}
+		ids := make([]wire.SessionID, 0, len(msg)/8)
+		for ; len(msg) > 0; msg = msg[8:] {
+			ids = append(ids, wire.SessionID(binary.BigEndian.Uint64(msg)))
+		}
+		s.touch(ids)
+		return nil
+	}
+	return fmt.Errorf("unknown kind %d: is that member of a later version?", kind)
+}
+
+// leaderTick follows leadership: a new leader gives every session its full
+// timeout, one that leads closes those whose time is up.
+func (s *Server) leaderTick() {
+	l := s.leadership.Load()
+	if !l.self {
+		s.leadingTerm = 0
+		return
+	}
+	now := s.uptimeMillis()
+	if s.leadingTerm != l.term {
+		s.leadingTerm = l.term
+		s.rearm(now)
+		return
+	}
+	s.trackerMu.Lock()
+	expired := s.tracker.Expired(now)
+	s.trackerMu.Unlock()
+	for _, id := range expired {
+		s.log.Info("session expired", zap.Stringer("session", id))
+		s.metrics.SessionsExpired.Inc()
+		s.proposeInternal(&apply.Command{Session: id, Op: wire.OpCloseSession, Flags: apply.Expired})
+	}
+}
+
+// rearm starts to track every session of the ensemble from now.
+func (s *Server) rearm(now int64) {
+	s.machine.RLock()
+	all := s.machine.Sessions().All()
+	s.machine.RUnlock()
+	s.trackerMu.Lock()
+	defer s.trackerMu.Unlock()
+	s.tracker.Reset()
+	for _, f := range all {
+		s.tracker.Add(f.ID, f.TimeoutMillis, now)
+	}
+}
+
+// reapLook bounds the candidates that are looked at in one round, since the
+// tree does not change meanwhile; the next round goes on behind them.
+const reapLook = 20_000
+
+// reap proposes the removal of containers and TTL nodes whose time has come.
+// ZooKeeper: ContainerManager.
+func (s *Server) reap() {
+	now := s.now()
+	if !s.leadership.Load().self || now.Before(s.nextReap) {
+		return
+	}
+	period := time.Duration(s.cfg.ContainerCheckMillis) * time.Millisecond
+	s.nextReap = now.Add(period)
+	limit := max(1, int(int64(s.cfg.ContainerMaxPerMinute)*int64(s.cfg.ContainerCheckMillis)/60_000))
+	s.machine.RLock()
+	paths, next, err := s.machine.Tree().Reap(now.UnixMilli(), int64(s.cfg.ContainerMaxNeverUsedMillis), s.reapAfter, limit, reapLook)
+	s.machine.RUnlock()
+	s.reapAfter = next
+	if err != nil {
+		s.failed(fmt.Errorf("look for containers and TTL nodes to reap: %w", err))
+		return
+	}
+	for _, p := range paths {
+		s.log.Debug("reap", zap.String("path", p))
+		s.proposeInternal(&apply.Command{Op: wire.OpDeleteContainer, Body: (&wire.DeleteContainerRequest{Path: p}).AppendTo(nil)})
+	}
+}
+
+// proposeInternal hands a command of the leader's own to the proposer.
+func (s *Server) proposeInternal(cmd *apply.Command) {
+	s.pipeline.proposer.add([][]byte{cmd.AppendTo(nil)})
+}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"holt/quorum"
+)
+
+// quorumConfig maps the server's configuration onto its Raft member.
+func (s *Server) quorumConfig() quorum.Config {
+	c := quorum.Config{
+		ID:           s.cfg.MemberID,
+		Dir:          s.cfg.FS.PathJoin(s.cfg.LogDir, "log"),
+		FS:           s.cfg.FS,
+		StateMachine: stateMachine{s},
+		OnMessage:    s.onMessage,
+		OnPeer:       s.onPeer,
+		OnLeadership: s.onLeadership,
+		Logger:       s.cfg.Logger.Named("quorum"),
+		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+			return s.cfg.Dial(ctx, addr)
+		},
+	}
+	for _, m := range s.cfg.Members {
+		c.Members = append(c.Members, quorum.MemberConfig{ID: m.ID, Addr: m.PeerAddr, Learner: m.Observer})
+	}
+	if len(c.Members) == 0 {
+		c.Members = []quorum.MemberConfig{{ID: s.cfg.MemberID}}
+	}
+	if self, ok := s.cfg.Self(); ok && len(s.cfg.Members) > 1 {
+		c.Listen = func() (net.Listener, error) { return s.cfg.Listen(self.PeerAddr) }
+	}
+	return c
+}
+
+// onPeer is told that the connection to another member was made or lost. What
+// was on its way to the leader may be lost with it, so it is sent again.
+func (s *Server) onPeer(peer uint64, up bool) {
+	if up && peer == s.leadership.Load().leader {
+		s.pipeline.setLeader(peer)
+	}
+}
+
+// membership is the text of /zookeeper/config without its version line: one
+// line for each member, the role always told, the client part if it is known.
+func (c *Config) membership() string {
+	var lines []string
+	for _, m := range c.Members {
+		lines = append(lines, m.line())
+	}
+	return strings.Join(lines, "\n")
+}

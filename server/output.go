@@ -1,0 +1,204 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"sync"
+)
+
+const (
+	// outputHighWater is where a reader stops taking requests until the
+	// client has read some of its replies.
+	outputHighWater = 1 << 20
+	// outputMax is what may wait for a client that does not read while
+	// others (events, replies to writes) go on adding to it. Past it the
+	// connection is closed: a client is never served partly.
+	outputMax = 16 << 20
+	// pooledBufferMax keeps the buffer of one giant reply out of the pool.
+	pooledBufferMax = 64 << 10
+)
+
+var errOutputOverflow = errors.New("client does not read its replies")
+
+// bufferPool holds output buffers of connections that have nothing to send, so
+// that an idle connection owns none.
+type bufferPool struct{ p sync.Pool }
+
+func (p *bufferPool) get() []byte {
+	if b, ok := p.p.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 4096)
+}
+
+func (p *bufferPool) put(b []byte) {
+	if cap(b) == 0 || cap(b) > pooledBufferMax {
+		return
+	}
+	b = b[:0]
+	p.p.Put(&b)
+}
+
+// output collects the frames for one connection. Frames are appended by the
+// connection's reader (replies to reads) and by the apply goroutine (events and
+// replies to writes); whoever finds nobody writing writes, and takes along what
+// the other appends meanwhile.
+type output struct {
+	nc   net.Conn
+	pool *bufferPool
+
+	mu       sync.Mutex
+	drained  sync.Cond // signalled when a write to the socket ended
+	buf      []byte    // complete frames that nobody writes yet
+	held     []byte    // events that must come after the reply being built
+	holding  bool
+	flushing bool
+	closing  bool  // close the socket once buf is empty
+	err      error // first failure; nothing is accepted any more
+}
+
+func (o *output) init(nc net.Conn, pool *bufferPool) {
+	o.nc, o.pool = nc, pool
+	o.drained.L = &o.mu
+}
+
+// append adds what add appends to the buffer it is given. It does not write.
+func (o *output) append(add func(b []byte) []byte) {
+	o.mu.Lock()
+	o.appendLocked(add)
+	o.mu.Unlock()
+}
+
+func (o *output) appendLocked(add func(b []byte) []byte) {
+	b := o.lockedBuffer()
+	if b != nil {
+		o.buf = add(b)
+	}
+}
+
+// lockedBuffer returns the buffer to append to, or nil when the connection
+// takes nothing more.
+func (o *output) lockedBuffer() []byte {
+	if o.err != nil || o.closing {
+		return nil
+	}
+	if len(o.buf) > outputMax {
+		o.failLocked(errOutputOverflow)
+		return nil
+	}
+	if o.buf == nil {
+		o.buf = o.pool.get()
+	}
+	return o.buf
+}
+
+// event adds a notification. While a reply that was read before the event is
+// still being built the notification waits behind it.
+func (o *output) event(add func(b []byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.holding {
+		o.appendLocked(add)
+		return
+	}
+	if len(o.held) > outputMax {
+		o.failLocked(errOutputOverflow)
+		return
+	}
+	o.held = add(o.held)
+}
+
+// hold keeps events back until release; the caller is about to build a reply
+// from a view that it has pinned.
+func (o *output) hold() {
+	o.mu.Lock()
+	o.holding = true
+	o.mu.Unlock()
+}
+
+// release adds the reply and then the events that were held back.
+func (o *output) release(add func(b []byte) []byte) {
+	o.mu.Lock()
+	o.appendLocked(add)
+	if len(o.held) > 0 {
+		held := o.held
+		o.appendLocked(func(b []byte) []byte { return append(b, held...) })
+	}
+	o.held, o.holding = nil, false
+	o.mu.Unlock()
+}
+
+// flush writes until nothing is left. If another goroutine is writing it
+// returns at once: that one takes what was appended.
+func (o *output) flush() {
+	o.mu.Lock()
+	if o.flushing {
+		o.mu.Unlock()
+		return
+	}
+	o.flushing = true
+	for len(o.buf) > 0 && o.err == nil {
+		b := o.buf
+		o.buf = nil
+		o.mu.Unlock()
+		_, err := o.nc.Write(b)
+		o.pool.put(b)
+		o.mu.Lock()
+		if err != nil {
+			o.failLocked(err)
+		}
+		o.drained.Broadcast()
+	}
+	if o.buf != nil && len(o.buf) == 0 {
+		o.pool.put(o.buf)
+		o.buf = nil
+	}
+	o.flushing = false
+	if o.closing && o.err == nil {
+		o.failLocked(net.ErrClosed)
+	}
+	o.mu.Unlock()
+}
+
+// waitDrained blocks while more than outputHighWater bytes wait and somebody is
+// writing them.
+func (o *output) waitDrained() {
+	o.mu.Lock()
+	for len(o.buf) > outputHighWater && o.flushing && o.err == nil {
+		o.drained.Wait()
+	}
+	o.mu.Unlock()
+}
+
+func (o *output) pending() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.buf)
+}
+
+// closeAfterFlush closes the socket once all that was appended is written.
+// The caller flushes afterwards.
+func (o *output) closeAfterFlush() {
+	o.mu.Lock()
+	o.closing = true
+	o.mu.Unlock()
+}
+
+// closeNow closes the socket; what was not written is lost.
+func (o *output) closeNow() {
+	o.mu.Lock()
+	o.failLocked(net.ErrClosed)
+	o.mu.Unlock()
+}
+
+func (o *output) failLocked(err error) {
+	if o.err != nil {
+		return
+	}
+	o.err = err
+	o.buf, o.held = nil, nil
+	// The socket is of no further use whatever Close says; its reader ends
+	// with an error and reports the connection's end.
+	o.nc.Close()
+	o.drained.Broadcast()
+}

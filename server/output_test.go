@@ -1,0 +1,58 @@
+package server
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+// add returns what output.append wants, for a text.
+func add(text string) func([]byte) []byte {
+	return func(b []byte) []byte { return append(b, text...) }
+}
+
+func newOutput(t *testing.T) (*output, net.Conn) {
+	t.Helper()
+	client, server := memoryPipe()
+	o := &output{}
+	o.init(server, new(bufferPool))
+	t.Cleanup(func() { client.Close(); o.closeNow() })
+	return o, client
+}
+
+func TestOutputHoldsEventsBehindReply(t *testing.T) {
+	o, client := newOutput(t)
+	o.event(add("event 1;"))
+	o.hold()
+	o.event(add("event 2;"))
+	o.release(add("reply;"))
+	o.event(add("event 3;"))
+	o.closeAfterFlush()
+	o.flush()
+	got, err := io.ReadAll(client)
+	if want := "event 1;reply;event 2;event 3;"; err != nil || string(got) != want {
+		t.Fatalf("client read %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestOutputClosesAConnectionThatIsNotRead(t *testing.T) {
+	o, client := newOutput(t)
+	for range outputMax/(1<<20) + 2 {
+		o.append(add(strings.Repeat("x", 1<<20)))
+	}
+	if o.err != errOutputOverflow {
+		t.Fatalf("output failed with %v, want %v", o.err, errOutputOverflow)
+	}
+	if got, err := io.ReadAll(client); err != nil || len(got) != 0 {
+		t.Fatalf("client read %d bytes, %v; want nothing but the end", len(got), err)
+	}
+	// The bound is on what waits, not on one reply.
+	o, client = newOutput(t)
+	o.append(add(strings.Repeat("x", outputMax+1)))
+	o.closeAfterFlush()
+	go o.flush()
+	if got, err := io.ReadAll(client); err != nil || len(got) != outputMax+1 {
+		t.Fatalf("client read %d bytes, %v; want %d", len(got), err, outputMax+1)
+	}
+}

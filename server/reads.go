@@ -1,0 +1,452 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"holt/server/auth"
+	"holt/wire"
+	"holt/znode"
+)
+
+// listInline is the number of children up to which a listing is read while the
+// tree is locked. A longer one pins its view, lets the tree go on, and keeps the
+// connection's events back until the reply is queued.
+const listInline = 512
+
+// read is one request that is answered from this member's state.
+type read struct {
+	s    *Server
+	c    *conn
+	h    wire.RequestHeader
+	zxid wire.Zxid
+}
+
+// serveRead answers a request that changes nothing and queues the reply; false
+// ends the connection after it. It runs on the connection's reader when nothing
+// of the connection is on its way, else on the apply goroutine.
+//
+// Reading, registering the watch and queuing the reply are one step under the
+// machine's read lock, so that no event of a later change can come before the
+// reply and none of an earlier one after it.
+func (s *Server) serveRead(c *conn, h wire.RequestHeader, d *wire.Decoder) bool {
+	r := read{s: s, c: c, h: h}
+	switch h.Op {
+	case wire.OpPing:
+		c.reply(wire.XidPing, s.machine.LastZxid(), wire.OK, nil)
+	case wire.OpGetData:
+		r.getData(d)
+	case wire.OpExists:
+		r.exists(d)
+	case wire.OpGetChildren, wire.OpGetChildren2:
+		r.getChildren(d)
+	case wire.OpGetChildrenPage:
+		r.getChildrenPage(d)
+	case wire.OpGetACL:
+		r.getACL(d)
+	case wire.OpSync:
+		r.sync(d)
+	case wire.OpMultiRead:
+		r.multiRead(d)
+	case wire.OpGetEphemerals:
+		r.getEphemerals(d)
+	case wire.OpGetAllChildrenNumber:
+		r.getAllChildrenNumber(d)
+	case wire.OpSetWatches, wire.OpSetWatches2:
+		r.setWatches(d)
+	case wire.OpAddWatch:
+		r.addWatch(d)
+	case wire.OpCheckWatches, wire.OpRemoveWatches:
+		r.editWatches(d)
+	case wire.OpWhoAmI:
+		r.whoAmI()
+	default:
+		// ZooKeeper: UnimplementedRequestProcessor.
+		c.reply(h.Xid, -1, wire.ErrUnimplemented, nil)
+		c.out.closeAfterFlush()
+		return false
+	}
+	return true
+}
+
+// lock takes the machine's read lock and notes the zxid of what is read.
+func (r *read) lock() {
+	r.s.machine.RLock()
+	r.zxid = r.s.machine.LastZxidLocked()
+}
+
+func (r *read) unlock() { r.s.machine.RUnlock() }
+
+// fail queues an error reply. The machine is locked, or the error does not
+// depend on its state.
+func (r *read) fail(code wire.ErrCode) {
+	if r.zxid == 0 {
+		r.zxid = r.s.machine.LastZxid()
+	}
+	r.c.reply(r.h.Xid, r.zxid, code, nil)
+}
+
+// ok queues a reply whose record add appends.
+func (r *read) ok(add func(b []byte) []byte) {
+	r.c.out.append(func(b []byte) []byte {
+		b, mark := wire.BeginFrame(b)
+		b = (&wire.ReplyHeader{Xid: r.h.Xid, Zxid: r.zxid}).AppendTo(b)
+		b = add(b)
+		return wire.EndFrame(b, mark)
+	})
+	r.c.stats.sent(1)
+}
+
+// node returns the node at path if the connection may read it, else an outcome.
+func (r *read) node(path string, perm wire.Perms) (*znode.Node, wire.ErrCode) {
+	n, err := r.s.machine.Tree().Get(path)
+	if err != nil {
+		r.s.failed(fmt.Errorf("read node %s: %w", path, err))
+		return nil, wire.ErrSystemError
+	}
+	if n == nil {
+		return nil, wire.ErrNoNode
+	}
+	if perm != 0 && !r.allowed(n, perm) {
+		return nil, wire.ErrNoAuth
+	}
+	return n, wire.OK
+}
+
+func (r *read) allowed(n *znode.Node, perm wire.Perms) bool {
+	return r.s.cfg.SkipACL || znode.SchemesDefault.Allowed(n.ACL, perm, r.c.ids())
+}
+
+func (r *read) getData(d *wire.Decoder) {
+	var req wire.GetDataRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	n, code := r.node(orRoot(req.Path), wire.PermRead)
+	if code != wire.OK {
+		r.fail(code)
+		return
+	}
+	if req.Watch {
+		r.s.watches.AddData(strings.Clone(req.Path), r.c)
+	}
+	r.ok(func(b []byte) []byte { return (&wire.GetDataResponse{Data: n.Data, Stat: n.Stat()}).AppendTo(b) })
+}
+
+// orRoot maps the empty path, which the original keeps as an alias of the root.
+func orRoot(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+func (r *read) exists(d *wire.Decoder) {
+	var req wire.ExistsRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	if strings.IndexByte(req.Path, 0) >= 0 {
+		r.fail(wire.ErrBadArguments)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	n, code := r.node(orRoot(req.Path), wire.PermRead)
+	if req.Watch && (code == wire.OK || code == wire.ErrNoNode) {
+		r.s.watches.AddData(strings.Clone(req.Path), r.c)
+	}
+	if code != wire.OK {
+		r.fail(code)
+		return
+	}
+	r.ok(func(b []byte) []byte { return (&wire.ExistsResponse{Stat: n.Stat()}).AppendTo(b) })
+}
+
+func (r *read) getACL(d *wire.Decoder) {
+	var req wire.GetACLRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	n, code := r.node(orRoot(req.Path), 0)
+	if code == wire.OK && !r.allowed(n, wire.PermRead) && !r.allowed(n, wire.PermAdmin) {
+		code = wire.ErrNoAuth
+	}
+	if code != wire.OK {
+		r.fail(code)
+		return
+	}
+	acl := n.ACL.Entries()
+	if !r.allowed(n, wire.PermAdmin) {
+		acl = auth.MaskDigests(acl)
+	}
+	r.ok(func(b []byte) []byte { return (&wire.GetACLResponse{ACL: acl, Stat: n.Stat()}).AppendTo(b) })
+}
+
+func (r *read) getChildren(d *wire.Decoder) {
+	var req wire.GetChildren2Request
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	locked := true
+	defer func() {
+		if locked {
+			r.unlock()
+		}
+	}()
+	path := orRoot(req.Path)
+	n, code := r.node(path, wire.PermRead)
+	if code != wire.OK {
+		r.fail(code)
+		return
+	}
+	it, err := r.s.machine.Tree().OpenChildren(path)
+	if err != nil {
+		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
+		r.fail(wire.ErrSystemError)
+		return
+	}
+	if req.Watch {
+		r.s.watches.AddChild(strings.Clone(req.Path), r.c)
+	}
+	long := n.NumChildren > listInline
+	if long {
+		r.c.out.hold()
+		r.unlock()
+		locked = false
+	}
+	frame, err := r.childrenFrame(n, it)
+	if err != nil {
+		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
+		frame = appendReply(nil, r.h.Xid, r.zxid, wire.ErrSystemError, nil)
+	}
+	queue := r.c.out.append
+	if long {
+		queue = r.c.out.release
+	}
+	queue(func(b []byte) []byte { return append(b, frame...) })
+	r.c.stats.sent(1)
+}
+
+// childrenFrame builds the whole reply to getChildren or getChildren2 and closes
+// it.
+func (r *read) childrenFrame(n *znode.Node, it znode.ChildIter) (frame []byte, err error) {
+	defer func() {
+		if cerr := it.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	b, mark := wire.BeginFrame(make([]byte, 0, 128+24*int(min(n.NumChildren, 1<<20))))
+	b = (&wire.ReplyHeader{Xid: r.h.Xid, Zxid: r.zxid}).AppendTo(b)
+	at, count := len(b), int32(0)
+	b = wire.AppendInt32(b, 0)
+	for {
+		name, ok := it.Next()
+		if !ok {
+			break
+		}
+		b = wire.AppendBuffer(b, name)
+		count++
+	}
+	copy(b[at:], wire.AppendInt32(nil, count))
+	if r.h.Op == wire.OpGetChildren2 {
+		st := n.Stat()
+		b = st.AppendTo(b)
+	}
+	return wire.EndFrame(b, mark), nil
+}
+
+func (r *read) sync(d *wire.Decoder) {
+	var req wire.SyncRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	r.ok(func(b []byte) []byte { return (&wire.SyncResponse{Path: req.Path}).AppendTo(b) })
+}
+
+func (r *read) getEphemerals(d *wire.Decoder) {
+	var req wire.GetEphemeralsRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	all, err := r.s.machine.Tree().Ephemerals(r.c.sessionID())
+	if err != nil {
+		r.s.failed(fmt.Errorf("list ephemerals of %s: %w", r.c.sessionID(), err))
+		r.fail(wire.ErrSystemError)
+		return
+	}
+	// The prefix is one of characters, not of path components.
+	paths := all[:0]
+	for _, p := range all {
+		if req.PrefixPath == "/" || strings.HasPrefix(p, req.PrefixPath) {
+			paths = append(paths, p)
+		}
+	}
+	r.ok(func(b []byte) []byte { return (&wire.GetEphemeralsResponse{Ephemerals: paths}).AppendTo(b) })
+}
+
+func (r *read) getAllChildrenNumber(d *wire.Decoder) {
+	var req wire.GetAllChildrenNumberRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	path := orRoot(req.Path)
+	if _, code := r.node(path, wire.PermRead); code != wire.OK {
+		r.fail(code)
+		return
+	}
+	n, err := r.s.machine.Tree().CountDescendants(path)
+	if err != nil {
+		r.s.failed(fmt.Errorf("count descendants of %s: %w", path, err))
+		r.fail(wire.ErrSystemError)
+		return
+	}
+	r.ok(func(b []byte) []byte { return (&wire.GetAllChildrenNumberResponse{TotalNumber: int32(n)}).AppendTo(b) })
+}
+
+func (r *read) whoAmI() {
+	r.lock()
+	defer r.unlock()
+	r.ok(func(b []byte) []byte {
+		return (&wire.WhoAmIResponse{ClientInfo: auth.ClientInfos(r.c.ids())}).AppendTo(b)
+	})
+}
+
+// multiRead answers each part on its own; a write among them, or a kind that it
+// does not know, makes the whole request malformed, which is answered by an
+// error in the header and an empty list behind it.
+func (r *read) multiRead(d *wire.Decoder) {
+	var req wire.MultiRequest
+	req.Decode(d)
+	r.lock()
+	defer r.unlock()
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	if len(req.Ops) > 0 && !req.Ops[0].Read() {
+		r.c.reply(r.h.Xid, r.zxid, wire.ErrMarshallingError, wire.AppendMultiEnd(nil))
+		return
+	}
+	r.ok(func(b []byte) []byte {
+		for _, op := range req.Ops {
+			b = r.appendPart(b, op)
+		}
+		return wire.AppendMultiEnd(b)
+	})
+}
+
+func (r *read) appendPart(b []byte, op wire.MultiOp) []byte {
+	res := wire.MultiResult{Type: op.Op}
+	switch req := op.Record.(type) {
+	case *wire.GetDataRequest:
+		n, code := r.node(orRoot(req.Path), wire.PermRead)
+		if res.Err = code; code == wire.OK {
+			res.Data, res.Stat = n.Data, n.Stat()
+		}
+	case *wire.GetChildrenRequest:
+		res.Children, res.Err = r.childNames(orRoot(req.Path))
+	}
+	if res.Err != wire.OK {
+		res.Type = wire.OpError
+	}
+	return res.AppendTo(b)
+}
+
+func (r *read) childNames(path string) ([]string, wire.ErrCode) {
+	n, code := r.node(path, wire.PermRead)
+	if code != wire.OK {
+		return nil, code
+	}
+	names := make([]string, 0, n.NumChildren)
+	it, err := r.s.machine.Tree().OpenChildren(path)
+	if err == nil {
+		for {
+			name, ok := it.Next()
+			if !ok {
+				break
+			}
+			names = append(names, string(name))
+		}
+		err = it.Close()
+	}
+	if err != nil {
+		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
+		return nil, wire.ErrSystemError
+	}
+	return names, wire.OK
+}
+
+// pageNamesMax bounds a page of children of which the client set no bound.
+const pageNamesMax = 1 << 20
+
+// getChildrenPage lists children in the order of their creation, as many as fit
+// into a frame that the client accepts. LinkedIn's ZooKeeper: paginated
+// getChildren.
+func (r *read) getChildrenPage(d *wire.Decoder) {
+	var req wire.GetChildrenPageRequest
+	req.Decode(d)
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	if req.MaxReturned <= 0 || req.MinCzxid < 0 || req.CzxidOffset < 0 {
+		r.fail(wire.ErrBadArguments)
+		return
+	}
+	path := orRoot(req.Path)
+	n, code := r.node(path, wire.PermRead)
+	if code != wire.OK {
+		r.fail(code)
+		return
+	}
+	page, err := r.s.machine.Tree().ChildPage(n, znode.PageQuery{
+		From:     znode.PageCursor{Czxid: req.MinCzxid, Skip: req.CzxidOffset},
+		NamesMax: int(min(req.MaxReturned, pageNamesMax)),
+		BytesMax: r.s.cfg.MaxFrame - pageOverhead,
+	})
+	if err != nil {
+		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
+		r.fail(wire.ErrSystemError)
+		return
+	}
+	if req.Watch && page.Next == znode.PageEnd {
+		// Only a client that has seen all children can make sense of a change.
+		r.s.watches.AddChild(strings.Clone(path), r.c)
+	}
+	r.ok(func(b []byte) []byte {
+		return (&wire.GetChildrenPageResponse{Children: page.Names, Stat: n.Stat(),
+			NextPageCzxid: page.Next.Czxid, NextPageCzxidOffset: page.Next.Skip}).AppendTo(b)
+	})
+}
+
+// pageOverhead is what a page's reply holds besides names: header, count, Stat,
+// cursor.
+const pageOverhead = 16 + 4 + 68 + 12

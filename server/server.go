@@ -1,0 +1,313 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/quorum"
+	"holt/server/admin"
+	"holt/server/apply"
+	"holt/server/auth"
+	"holt/server/watch"
+	"holt/session"
+	"holt/wire"
+	"holt/znode/store"
+)
+
+var errNotServing = errors.New("no leader: not serving")
+
+// Server is one running member. Start makes it, Close ends it.
+type Server struct {
+	cfg     Config
+	log     *zap.Logger
+	started time.Time
+	metrics *Metrics
+	auth    *auth.Registry
+	words   *admin.Words
+	buffers bufferPool
+
+	state   treeState
+	machine *apply.Machine
+	member  *quorum.Member
+	watches *watch.Table
+
+	pipeline     pipeline
+	commandFlags apply.Flags // what this member's settings ask of every command
+
+	leadership    atomic.Pointer[leadership]
+	leaderChanged chan struct{}
+	lostSince     atomic.Int64 // wall ms since when there is no leader, 0 while there is
+	ready         chan struct{}
+	readyOnce     sync.Once
+
+	// Of the ticker goroutine alone.
+	leadingTerm uint64
+	nextReap    time.Time
+	reapAfter   string // where the last round of reaping ended
+
+	trackerMu sync.Mutex // guards tracker; taken after the machine's lock
+	tracker   *session.Tracker
+	sessionID atomic.Int64 // last handed out
+
+	// Of the apply goroutine alone.
+	dirty   []*conn
+	advance []*conn
+
+	mu       sync.Mutex // guards what follows; nothing else is taken under it
+	conns    map[*conn]struct{}
+	sessions map[wire.SessionID]*conn // local connections by session
+	perIP    map[string]int
+	closing  bool
+
+	dirs      dirSizes
+	digests   digestLog
+	listeners []net.Listener
+	http      *admin.HTTP
+	stop      chan struct{}
+	fail      chan error
+	closeOnce sync.Once
+	closeErr  error
+	wg        sync.WaitGroup
+}
+
+// Start opens the member's data, joins the ensemble and serves clients. It
+// returns once the client port is open; Ready tells when there is a leader. A
+// failure later on is reported by Failed.
+func Start(cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	s := &Server{
+		cfg:           cfg,
+		log:           cfg.Logger.Named("server"),
+		started:       time.Now(),
+		metrics:       newMetrics(),
+		watches:       watch.New(),
+		leaderChanged: make(chan struct{}, 1),
+		ready:         make(chan struct{}),
+		tracker:       session.NewTracker(int64(cfg.TickMillis)),
+		conns:         make(map[*conn]struct{}),
+		sessions:      make(map[wire.SessionID]*conn),
+		perIP:         make(map[string]int),
+		stop:          make(chan struct{}),
+		fail:          make(chan error, 1),
+	}
+	s.leadership.Store(&leadership{})
+	s.sessionID.Store(int64(session.FirstID(cfg.MemberID, s.started.UnixMilli())))
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start() error {
+	var err error
+	if s.auth, err = auth.New(auth.Config{DigestAlg: s.cfg.DigestAlg, DigestDisabled: s.cfg.DigestDisabled, SuperDigest: s.cfg.SuperDigest}); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	s.words = admin.NewWords(admin.WordsConfig{Source: s, Whitelist: s.cfg.FourLetterWords})
+	s.commandFlags = commandFlags(&s.cfg)
+	// The port is taken first: that it is in use is the commonest mistake, and
+	// nothing on disk should have changed before it is reported.
+	if err := s.listen(); err != nil {
+		return err
+	}
+	if err := s.openState(); err != nil {
+		return err
+	}
+	s.wg.Add(3)
+	go s.runTicker()
+	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
+	go func() { defer s.wg.Done(); s.pipeline.proposer.run() }()
+	for _, l := range s.listeners {
+		s.wg.Add(1)
+		go s.accept(l)
+	}
+	return nil
+}
+
+func commandFlags(cfg *Config) (f apply.Flags) {
+	if cfg.EnforceQuota {
+		f |= apply.EnforceQuota
+	}
+	if cfg.SkipACL {
+		f |= apply.SkipACL
+	}
+	if cfg.ExtendedTypes {
+		f |= apply.TTLEnabled
+	}
+	return f
+}
+
+func (s *Server) listen() error {
+	if s.cfg.ClientAddr != Off {
+		l, err := s.cfg.Listen(s.cfg.ClientAddr)
+		if err != nil {
+			return fmt.Errorf("open client port: %w", err)
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	if s.cfg.MetricsAddr != Off {
+		l, err := s.cfg.Listen(s.cfg.MetricsAddr)
+		if err != nil {
+			return fmt.Errorf("open metrics port: %w", err)
+		}
+		s.http = admin.ServeHTTP(l, admin.HTTPConfig{Source: s, Logger: s.cfg.Logger.Named("admin")})
+	}
+	return nil
+}
+
+// openState opens the tree and then the log, which brings the tree up to date.
+func (s *Server) openState() error {
+	var err error
+	fs := s.cfg.FS
+	for _, dir := range []string{s.cfg.DataDir, s.cfg.LogDir} {
+		if err := fs.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make data directory: %w", err)
+		}
+	}
+	s.state = treeState{fs: fs, dir: s.cfg.DataDir, opts: store.Options{FS: fs, CacheBytes: s.cfg.CacheBytes}}
+	if err := s.state.open(); err != nil {
+		return fmt.Errorf("open tree: %w", err)
+	}
+	incarnation, err := s.nextIncarnation()
+	if err != nil {
+		return err
+	}
+	s.machine, err = apply.Open(s.state.store, apply.Config{Member: s.cfg.MemberID, Incarnation: incarnation})
+	if err != nil {
+		return fmt.Errorf("read tree: %w", err)
+	}
+	s.pipeline.init(s, incarnation)
+	s.member, err = quorum.Open(s.quorumConfig())
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	s.wg.Add(1)
+	go s.watchMember()
+	return nil
+}
+
+// watchMember ends the server when its member can go on no more.
+func (s *Server) watchMember() {
+	defer s.wg.Done()
+	select {
+	case err := <-s.member.Failed():
+		s.failed(err)
+	case <-s.state.store.Failed():
+		s.failed(s.state.store.Err())
+	case <-s.stop:
+	}
+}
+
+// failed reports the first failure after which this process must not go on.
+func (s *Server) failed(err error) {
+	select {
+	case s.fail <- err:
+		s.log.Error("member stops", zap.Error(err))
+	default:
+	}
+}
+
+// Failed receives the failure that ends this member, if there is one; the owner
+// then calls Close.
+func (s *Server) Failed() <-chan error { return s.fail }
+
+// Ready is closed when this member has first known a leader and can serve.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// ClientAddr is the address of the client port, nil if there is none.
+func (s *Server) ClientAddr() net.Addr {
+	if s.cfg.ClientAddr == Off || len(s.listeners) == 0 {
+		return nil
+	}
+	return s.listeners[0].Addr()
+}
+
+// Dial connects a client in this process, over memory. The connection behaves
+// like one over TCP from 127.0.0.1.
+func (s *Server) Dial() (net.Conn, error) {
+	client, srv := memoryPipe()
+	if !s.admit(srv) {
+		return nil, errors.Join(errNotServing, client.Close())
+	}
+	return client, nil
+}
+
+// Close ends the member in order: no new connections, leadership handed over,
+// connections ended, Raft stopped, apply finished, storage closed. It may be
+// called twice and returns when all goroutines ended.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Server) close() error {
+	var errs []error
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	for _, l := range s.listeners {
+		errs = append(errs, ignoreClosed(l.Close()))
+	}
+	if s.http != nil {
+		errs = append(errs, s.http.Close())
+	}
+	close(s.stop)
+	s.dropClients()
+	if s.pipeline.srv != nil {
+		s.pipeline.close()
+	}
+	if s.member != nil {
+		errs = append(errs, s.member.Close())
+	}
+	s.dropClients()
+	s.wg.Wait()
+	errs = append(errs, s.state.close())
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) now() time.Time { return time.Now() }
+
+func (s *Server) uptimeMillis() int64 { return time.Since(s.started).Milliseconds() }
+
+// serving says whether clients are taken: there is a leader, or there was one a
+// moment ago and a client had better wait here than go round in circles.
+func (s *Server) serving() bool {
+	if s.leadership.Load().leader != 0 {
+		return true
+	}
+	since := s.lostSince.Load()
+	limit := int64(s.cfg.SyncLimit) * int64(s.cfg.TickMillis)
+	return since == 0 || s.now().UnixMilli()-since < limit
+}
+
+// readOnlyNow says whether this member serves read-only clients at present.
+func (s *Server) readOnlyNow() bool {
+	return s.cfg.ReadOnlyMode && s.leadership.Load().leader == 0 && s.lostSince.Load() != 0 &&
+		s.now().UnixMilli()-s.lostSince.Load() >= max(2000, int64(s.cfg.TickMillis))
+}
+
+// nextSessionID hands out an id that no other member can hand out.
+func (s *Server) nextSessionID() wire.SessionID { return wire.SessionID(s.sessionID.Add(1)) }
+
+func (s *Server) sessionKnown(id wire.SessionID) bool {
+	s.machine.RLock()
+	defer s.machine.RUnlock()
+	_, ok := s.machine.Sessions().Get(id)
+	return ok
+}

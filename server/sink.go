@@ -1,0 +1,132 @@
+package server
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/quorum"
+	"holt/server/apply"
+	"holt/server/watch"
+	"holt/session"
+	"holt/wire"
+)
+
+// stateMachine is what quorum applies committed entries to: the machine, with
+// this member's connections as its sink. All methods of sink run on the apply
+// goroutine.
+type stateMachine struct{ s *Server }
+
+// Apply applies entries one at a time: between two of them the reads that wait
+// behind the first are answered.
+func (m stateMachine) Apply(entries []quorum.Entry) error {
+	s := m.s
+	for i := range entries {
+		e := &entries[i]
+		if err := s.machine.Apply(e.Index, e.Term, e.Data, sink{s}); err != nil {
+			return err
+		}
+		s.digests.record(s.machine.LastZxid(), s.machine.Tree().Counts().Digest)
+		for _, c := range s.advance {
+			c.advance = false
+			s.advanceConn(c)
+		}
+		s.advance = s.advance[:0]
+	}
+	s.flushDirty()
+	return nil
+}
+
+func (m stateMachine) Applied() uint64 { return m.s.machine.Applied() }
+
+// sink receives, under the machine's write lock, what an entry did.
+type sink struct{ s *Server }
+
+func (k sink) Change(c *watch.Change) { k.s.watches.Trigger(c) }
+
+func (k sink) Result(cmd *apply.Command, res *apply.Result) { k.s.pipeline.result(cmd, res) }
+
+// SessionOpened tells the leader whom to track, whichever member it is of.
+func (k sink) SessionOpened(f *session.Facts) { k.s.track(f) }
+
+func (s *Server) track(f *session.Facts) {
+	if !s.leadership.Load().self {
+		return
+	}
+	s.trackerMu.Lock()
+	s.tracker.Add(f.ID, f.TimeoutMillis, s.uptimeMillis())
+	s.trackerMu.Unlock()
+}
+
+// SessionClosed ends the connection of a session that is no more. A client that
+// closed it itself gets its reply first, by Result.
+func (k sink) SessionClosed(id wire.SessionID) {
+	s := k.s
+	s.trackerMu.Lock()
+	s.tracker.Remove(id)
+	s.trackerMu.Unlock()
+	if c := s.unbind(id); c != nil && !c.awaitsClose() {
+		c.out.closeNow()
+	}
+}
+
+// SessionMoved ends the connection of a session that another member, or a newer
+// connection of this one, has now.
+func (k sink) SessionMoved(f *session.Facts) {
+	s := k.s
+	s.track(f)
+	if f.Owner == s.cfg.MemberID {
+		return // the newer connection takes the place in bind
+	}
+	if c := s.unbind(f.ID); c != nil {
+		s.log.Debug("session moved", zap.Stringer("session", f.ID), zap.Uint64("member", f.Owner))
+		c.out.closeNow()
+	}
+}
+
+// awaitsClose says whether the client's own closeSession is what is being
+// applied.
+func (c *conn) awaitsClose() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.fifo.first()
+	return r != nil && r.kind == kindWrite && r.op == wire.OpCloseSession
+}
+
+// markDirty notes that c has output that the apply goroutine is to have written.
+func (s *Server) markDirty(c *conn) {
+	if !c.dirty {
+		c.dirty = true
+		s.dirty = append(s.dirty, c)
+	}
+}
+
+// markAdvance notes that the head of c's fifo can be answered after this entry.
+func (s *Server) markAdvance(c *conn) {
+	if !c.advance {
+		c.advance = true
+		s.advance = append(s.advance, c)
+	}
+}
+
+// flushDirty has the output of all dirty connections written, each by a
+// goroutine of its own: a client that does not read must not stop the others.
+func (s *Server) flushDirty() {
+	for i, c := range s.dirty {
+		c.dirty = false
+		s.dirty[i] = nil
+		s.wg.Add(1)
+		go c.flushAsync()
+	}
+	s.dirty = s.dirty[:0]
+}
+
+func (c *conn) flushAsync() {
+	defer c.srv.wg.Done()
+	c.out.flush()
+}
+
+// observe records the latency of a request that did not go through a batch.
+func (s *Server) observe(op wire.OpCode, arrived time.Time) {
+	s.metrics.observe(op, time.Since(arrived), 1)
+}

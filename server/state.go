@@ -1,0 +1,260 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+
+	"holt/server/apply"
+	"holt/znode/store"
+)
+
+// The tree lives in a numbered directory below the data directory. Another
+// member's snapshot becomes the tree by being built under the next number and
+// then named by the file "tree.current", which is replaced as a whole: a crash
+// leaves the one or the other.
+//
+//	dataDir/tree.current   "7"
+//	dataDir/tree-7/        the tree
+//	dataDir/tree-8/        half a snapshot, or a whole one not named yet: removed
+const treeCurrentFile = "tree.current"
+
+// treeState is the store, which a snapshot replaces while the log's goroutines
+// ask it how far it is durable.
+type treeState struct {
+	fs   vfs.FS
+	dir  string
+	opts store.Options
+
+	mu     sync.RWMutex // guards store against its replacement
+	store  *store.Store
+	number int
+}
+
+func (t *treeState) path(number int) string {
+	return t.fs.PathJoin(t.dir, "tree-"+strconv.Itoa(number))
+}
+
+// open opens the tree named by tree.current, or a new one, and removes what a
+// crash left of others.
+func (t *treeState) open() error {
+	number, err := t.readCurrent()
+	if err != nil {
+		return err
+	}
+	if number == 0 {
+		if err := t.writeCurrent(1); err != nil {
+			return err
+		}
+		number = 1
+	}
+	names, err := t.fs.List(t.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if n, ok := treeNumber(name); ok && n != number {
+			if err := t.fs.RemoveAll(t.path(n)); err != nil {
+				return err
+			}
+		}
+	}
+	t.number = number
+	t.store, err = store.Open(t.path(number), t.opts)
+	return err
+}
+
+func treeNumber(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(path.Base(name), "tree-")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil
+}
+
+// readCurrent returns the number in tree.current, 0 if there is no such file.
+func (t *treeState) readCurrent() (n int, err error) {
+	name := t.fs.PathJoin(t.dir, treeCurrentFile)
+	f, err := t.fs.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s holds %q, not the number of a tree: it is damaged", name, b)
+	}
+	return n, nil
+}
+
+func (t *treeState) writeCurrent(n int) error {
+	return replaceFile(t.fs, t.dir, treeCurrentFile, []byte(strconv.Itoa(n)+"\n"))
+}
+
+// replaceFile puts b into a file as a whole: written aside, synced, renamed, the
+// directory synced.
+func replaceFile(fs vfs.FS, dir, base string, b []byte) error {
+	name := fs.PathJoin(dir, base)
+	tmp := name + ".tmp"
+	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", tmp, err)
+	}
+	if err := fs.Rename(tmp, name); err != nil {
+		return err
+	}
+	return syncDir(fs, dir)
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// durable returns the last index that a crash leaves in the tree.
+func (t *treeState) durable() (uint64, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.store.Durable()
+}
+
+func (t *treeState) flush() error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.store.Flush()
+}
+
+// replace makes the checkpoint in from the tree. The caller holds off all
+// readers of the store.
+func (t *treeState) replace(from string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := t.number + 1
+	if err := t.fs.RemoveAll(t.path(next)); err != nil {
+		return err
+	}
+	if err := t.copyTree(from, t.path(next)); err != nil {
+		return err
+	}
+	if err := t.writeCurrent(next); err != nil {
+		return err
+	}
+	if err := t.store.Close(); err != nil {
+		return err
+	}
+	opened, err := store.Open(t.path(next), t.opts)
+	if err != nil {
+		return err
+	}
+	old := t.path(t.number)
+	t.store, t.number = opened, next
+	return t.fs.RemoveAll(old)
+}
+
+// copyTree links the files of one directory into a new one, or copies them where
+// links are not to be had, and makes them durable.
+func (t *treeState) copyTree(from, to string) error {
+	if err := t.fs.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	names, err := t.fs.List(from)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		src := t.fs.PathJoin(from, name)
+		dst := t.fs.PathJoin(to, name)
+		if err := vfs.LinkOrCopy(t.fs, src, dst); err != nil {
+			return err
+		}
+		if err := syncFile(t.fs, dst); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(t.fs, to); err != nil {
+		return err
+	}
+	return syncDir(t.fs, t.dir)
+}
+
+func syncFile(fs vfs.FS, name string) error {
+	f, err := fs.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (t *treeState) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.store == nil {
+		return nil
+	}
+	return t.store.Close()
+}
+
+// Durable implements quorum.StateMachine.
+func (m stateMachine) Durable() uint64 {
+	n, err := m.s.state.durable()
+	if err != nil {
+		m.s.failed(err)
+		return 0 // the log keeps everything
+	}
+	return n
+}
+
+// Flush implements quorum.StateMachine.
+func (m stateMachine) Flush() error { return m.s.state.flush() }
+
+// Checkpoint implements quorum.StateMachine.
+func (m stateMachine) Checkpoint(dir string) (index, term uint64, err error) {
+	if err := m.s.state.store.Checkpoint(dir); err != nil {
+		return 0, 0, err
+	}
+	return m.s.machine.Applied(), m.s.machine.Term(), nil
+}
+
+// Restore implements quorum.StateMachine. Clients see another state afterwards,
+// newer than the one before: watches may have missed changes, so their
+// connections are closed and re-arm them elsewhere or here.
+func (m stateMachine) Restore(dir string) error {
+	s := m.s
+	s.log.Info("state replaced by a snapshot of another member", zap.Uint64("index", s.machine.Applied()))
+	err := s.machine.Replace(func() (apply.Store, error) {
+		err := s.state.replace(dir)
+		return s.state.store, err
+	})
+	if err != nil {
+		return fmt.Errorf("take over snapshot: %w", err)
+	}
+	s.pipeline.skipTo(s.machine.Taken())
+	s.dropClients()
+	return nil
+}

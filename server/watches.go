@@ -1,0 +1,87 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"holt/server/watch"
+	"holt/wire"
+)
+
+// Requests about watches. They are answered like reads: the state that is
+// looked at and the registration are one step under the machine's read lock.
+
+func (r *read) setWatches(d *wire.Decoder) {
+	var req wire.SetWatches2
+	if r.h.Op == wire.OpSetWatches2 {
+		req.Decode(d)
+	} else {
+		req.SetWatches.Decode(d)
+	}
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	cloneAll(req.DataWatches, req.ExistWatches, req.ChildWatches, req.PersistentWatches, req.PersistentRecursiveWatches)
+	r.lock()
+	defer r.unlock()
+	if err := r.s.watches.SetWatches(&req, r.c, r.lookup); err != nil {
+		r.s.failed(fmt.Errorf("set watches: %w", err))
+		r.fail(wire.ErrSystemError)
+		return
+	}
+	r.c.reply(r.h.Xid, r.zxid, wire.OK, nil)
+}
+
+// lookup tells the watch table what it needs to know of a node.
+func (r *read) lookup(path string) (watch.NodeState, error) {
+	n, err := r.s.machine.Tree().Get(path)
+	if err != nil || n == nil {
+		return watch.NodeState{}, err
+	}
+	return watch.NodeState{Exists: true, Mzxid: n.Mzxid, Pzxid: n.Pzxid}, nil
+}
+
+func cloneAll(lists ...[]string) {
+	for _, l := range lists {
+		for i, p := range l {
+			l[i] = strings.Clone(p)
+		}
+	}
+}
+
+func (r *read) addWatch(d *wire.Decoder) {
+	var req wire.AddWatchRequest
+	req.Decode(d)
+	if d.Err() != nil || !req.Mode.Valid() {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	r.s.watches.AddPersistent(strings.Clone(req.Path), req.Mode == wire.AddWatchPersistentRecursive, r.c)
+	r.ok(func(b []byte) []byte { return (&wire.ErrorResponse{Err: wire.OK}).AppendTo(b) })
+}
+
+// editWatches serves checkWatches and removeWatches.
+func (r *read) editWatches(d *wire.Decoder) {
+	var req wire.RemoveWatchesRequest
+	req.Decode(d)
+	if d.Err() != nil || !req.Type.Valid() {
+		r.fail(wire.ErrMarshallingError)
+		return
+	}
+	r.lock()
+	defer r.unlock()
+	found := false
+	if r.h.Op == wire.OpCheckWatches {
+		found = r.s.watches.Has(req.Path, req.Type, r.c)
+	} else {
+		found = r.s.watches.Remove(req.Path, req.Type, r.c)
+	}
+	if !found {
+		r.fail(wire.ErrNoWatcher)
+		return
+	}
+	r.c.reply(r.h.Xid, r.zxid, wire.OK, nil)
+}
