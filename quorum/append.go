@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"holt/quorum/storage"
 )
 
@@ -55,6 +57,9 @@ func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
 		}
 	}
 	for _, a := range jobs {
+		if len(a.Send) > 0 {
+			m.transport.SendRaft(a.Send)
+		}
 		if a.Proposals > 0 {
 			m.proposer.saved(a.Term, a.Proposals)
 		}
@@ -71,5 +76,11 @@ func (m *Member) install(in storage.Install) error {
 	if err := <-done; err != nil {
 		return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
 	}
-	return m.log.EndInstall()
+	if err := m.log.EndInstall(); err != nil {
+		return err
+	}
+	m.metrics.SnapshotsInstalled.Inc()
+	m.zlog.Info("snapshot installed", zap.Uint64("index", in.Index))
+	m.discard(in.Dir)
+	return nil
 }

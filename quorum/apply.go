@@ -12,6 +12,8 @@ type applyTask struct {
 	restore  string // directory of a snapshot
 	restored chan<- error
 	abandon  []func(error) // barriers that will get no index
+
+	checkpoint bool // make one
 }
 
 // runApply is the only goroutine that changes the state machine. It also
@@ -55,6 +57,8 @@ func (m *Member) applyOne(t *applyTask) error {
 		if err == nil {
 			m.applied.Store(m.cfg.StateMachine.Applied())
 		}
+	case t.checkpoint:
+		return m.makeCheckpoint()
 	}
 	return nil
 }

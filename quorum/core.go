@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -51,11 +52,12 @@ type Core struct {
 	zlog *zap.Logger
 	err  error
 
-	lead       Leadership
-	role       raft.StateType
-	hard       storage.Hard   // as last handed out
-	members    []MemberConfig // of the configuration in force
-	commitTerm uint64         // of the newest entry known to be committed
+	lead           Leadership
+	role           raft.StateType
+	hard           storage.Hard   // as last handed out
+	members        []MemberConfig // of the configuration in force
+	membersChanged bool
+	commitTerm     uint64 // of the newest entry known to be committed
 
 	proposals proposals
 	reads     reads
@@ -109,7 +111,10 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 		return nil, err
 	}
 	c.lead.Term = c.hard.Term
-	// The only voter need not wait for anybody.
+	// After a start of the whole ensemble nobody need wait for the election
+	// timeout; one that leads is heard from within a few ticks. The only voter
+	// waits for nobody.
+	c.startElection(startTicks, 0)
 	if v := conf.State.Voters; len(v) == 1 && v[0] == cfg.ID && len(conf.State.VotersOutgoing) == 0 {
 		c.note(c.rn.Campaign())
 	}
@@ -142,6 +147,9 @@ func (c *Core) Err() error { return c.err }
 // Leadership returns who leads.
 func (c *Core) Leadership() Leadership { return c.lead }
 
+// Members returns the members of the configuration in force, ascending by id.
+func (c *Core) Members() []MemberConfig { return slices.Clone(c.members) }
+
 // Tick advances the clock by one unit.
 func (c *Core) Tick() {
 	defer c.guard("tick")
@@ -164,6 +172,8 @@ func (c *Core) Step(m *raftpb.Message) {
 		return
 	case m.GetType() == raftpb.MsgReadIndex && !c.mayAnswerReads():
 		return // it will ask again
+	case m.GetType() == raftpb.MsgPreVote, m.GetType() == raftpb.MsgVote:
+		c.election.asked()
 	}
 	c.note(c.rn.Step(m))
 }

@@ -27,14 +27,27 @@ func (c *Core) PeerGone(peer uint64) {
 		return
 	}
 	c.note(c.rn.ForgetLeader())
-	turn, voters := c.turn(peer)
+	c.startElection(0, peer)
+	c.hasten()
+}
+
+// turnTicks are between one member's attempt and the next one's: at least one
+// whole tick, the time an election takes.
+const turnTicks = 2
+
+// startTicks is how long a member that has just started listens for a leader.
+const startTicks = 3
+
+// startElection plans this member's attempts, the first one after some ticks
+// and when the voters before it (without gone) have had their turn.
+func (c *Core) startElection(after int, gone uint64) {
+	turn, voters := c.turn(gone)
 	if turn < 0 {
 		return
 	}
-	c.election.wait = turn
+	c.election.wait = after + turnTicks*turn
 	// After this the usual timeout has passed, too.
-	c.election.attempts = 1 + c.cfg.ElectionTicks/max(voters, 1)
-	c.hasten()
+	c.election.attempts = 1 + c.cfg.ElectionTicks/(turnTicks*max(voters, 1))
 }
 
 func (c *Core) electionTick() {
@@ -44,8 +57,11 @@ func (c *Core) electionTick() {
 	}
 }
 
-// hasten campaigns if it is this member's turn. Members campaign in different
-// ticks: at the same time they would split the vote.
+// asked notes that another member campaigns: this one lets it finish.
+func (e *election) asked() { e.wait = max(e.wait, turnTicks) }
+
+// hasten campaigns if it is this member's turn. Members campaign at different
+// times: together they would split the vote.
 func (c *Core) hasten() {
 	e := &c.election
 	if e.wait > 0 || e.attempts == 0 {
@@ -53,8 +69,8 @@ func (c *Core) hasten() {
 	}
 	e.attempts--
 	_, voters := c.turn(0)
-	e.wait = max(voters-1, 2)
-	if c.role != raft.StateCandidate && c.role != raft.StateLeader {
+	e.wait = turnTicks * max(voters-1, 1)
+	if c.role != raft.StateLeader {
 		c.note(c.rn.Campaign())
 	}
 }

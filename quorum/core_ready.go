@@ -26,6 +26,8 @@ type Ready struct {
 	Reads []Read
 	// Leadership has changed. Nil: it has not.
 	Leadership *Leadership
+	// Members are those of the configuration in force, if it has changed.
+	Members []MemberConfig
 	// Flush asks for StateMachine.Flush, reported by Flushed.
 	Flush bool
 	// Checkpoint asks for StateMachine.Checkpoint, reported by Checkpointed.
@@ -124,6 +126,9 @@ func (c *Core) Ready() (rd Ready) {
 		c.jobs.incoming = ""
 	}
 	rd.Discard, c.jobs.discard = c.jobs.discard, nil
+	if c.membersChanged {
+		rd.Members, c.membersChanged = c.Members(), false
+	}
 	c.upkeep.take(c, &rd)
 	c.releaseApplies(&rd)
 	return rd
@@ -193,6 +198,12 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 		a.Confs = []storage.Conf{{Index: md.GetIndex(), State: md.GetConfState(), Members: s.GetData()}}
 		c.jobs.incoming = ""
 		c.upkeep.installed(md.GetIndex())
+		members, err := decodeMembers(s.GetData())
+		if err != nil {
+			c.fail(fmt.Errorf("members of snapshot at %d: %w", md.GetIndex(), err))
+			return
+		}
+		c.members, c.membersChanged = members, true
 	}
 }
 
@@ -249,7 +260,7 @@ func (c *Core) releaseApplies(rd *Ready) {
 // Appended reports that a job is durable and its snapshot, if any, taken over.
 func (c *Core) Appended(a *Append) {
 	defer c.guard("append")
-	c.jobs.appended = a.seq
+	c.jobs.appended = max(c.jobs.appended, a.seq)
 	if a.Install != nil {
 		c.jobs.applied = max(c.jobs.applied, a.Install.Index)
 	}

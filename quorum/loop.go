@@ -79,14 +79,37 @@ func (m *Member) dispatch(rd *Ready) {
 	if rd.Append != nil {
 		m.appends.put(rd.Append)
 	}
+	if len(rd.Send) > 0 {
+		m.transport.SendRaft(rd.Send)
+	}
 	for _, a := range rd.Apply {
 		m.applies.put(applyTask{job: a})
 	}
 	for _, r := range rd.Reads {
 		m.applies.put(applyTask{read: r})
 	}
+	m.dispatchRare(rd)
+}
+
+func (m *Member) dispatchRare(rd *Ready) {
+	if rd.Members != nil {
+		m.zlog.Info("membership changed", zap.Any("members", rd.Members))
+		m.setPeers(rd.Members)
+	}
 	if rd.Flush {
 		m.upkeep.put(m.flush)
+	}
+	if rd.Checkpoint {
+		m.applies.put(applyTask{checkpoint: true})
+	}
+	if rd.DropCheckpoint {
+		m.dropCheckpoint()
+	}
+	for _, s := range rd.Snapshots {
+		m.sendSnapshot(s)
+	}
+	for _, dir := range rd.Discard {
+		m.discard(dir)
 	}
 }
 

@@ -13,19 +13,21 @@ import (
 	"go.uber.org/zap"
 
 	"holt/quorum/storage"
+	"holt/quorum/transport"
 )
 
 // Member is one running member of the ensemble. Its methods may be called
 // from any goroutine, except from within StateMachine and the callbacks where they
 // say so.
 type Member struct {
-	cfg     Config
-	log     *storage.Log
-	core    *Core // owned by the loop
-	in      *inbox
-	appends *mailbox[*Append]
-	applies *mailbox[applyTask]
-	zlog    *zap.Logger
+	cfg       Config
+	log       *storage.Log
+	core      *Core // owned by the loop
+	transport *transport.Transport
+	in        *inbox
+	appends   *mailbox[*Append]
+	applies   *mailbox[applyTask]
+	zlog      *zap.Logger
 
 	proposer proposer
 	barriers atomic.Int64 // that wait, bounded by MaxBarriers
@@ -35,12 +37,23 @@ type Member struct {
 	applied  atomic.Uint64
 	metrics  *Metrics
 
+	snapshots struct {
+		ctx    context.Context // ends with Close
+		cancel context.CancelFunc
+		limit  *transport.Limiter
+
+		mu      sync.Mutex
+		current *checkpoint // the one Raft knows of
+		made    int
+	}
+
 	failed   chan error
 	failOnce sync.Once
 	stopLoop chan struct{}
 	loopDone chan struct{}
 	wg       sync.WaitGroup // all goroutines but the loop
-	close    sync.Once
+	closing  atomic.Bool
+	closed   chan struct{} // shutdown has ended with closeErr
 	closeErr error
 }
 
@@ -63,6 +76,7 @@ func Open(cfg Config) (_ *Member, err error) {
 		failed:   make(chan error, 1),
 		stopLoop: make(chan struct{}),
 		loopDone: make(chan struct{}),
+		closed:   make(chan struct{}),
 		metrics:  newMetrics(),
 	}
 	m.proposer.max = cfg.MaxUnsaved
@@ -79,6 +93,9 @@ func Open(cfg Config) (_ *Member, err error) {
 		return nil, err
 	}
 	if err := m.openCore(); err != nil {
+		return nil, err
+	}
+	if err := m.openTransport(); err != nil {
 		return nil, err
 	}
 	m.start()
@@ -122,15 +139,19 @@ func (m *Member) found() error {
 // after the snapshot.
 func (m *Member) finishInstall() error {
 	in, ok := m.log.PendingInstall()
-	if !ok {
-		return nil
+	if err := m.openSnapshots(in.Dir); err != nil || !ok {
+		return err
 	}
 	if m.cfg.StateMachine.Applied() < in.Index {
 		if err := m.cfg.StateMachine.Restore(in.Dir); err != nil {
 			return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
 		}
 	}
-	return m.log.EndInstall()
+	if err := m.log.EndInstall(); err != nil {
+		return err
+	}
+	m.discard(in.Dir)
+	return nil
 }
 
 func (m *Member) openCore() error {
@@ -158,6 +179,9 @@ func (m *Member) openCore() error {
 }
 
 func (m *Member) start() {
+	m.snapshots.ctx, m.snapshots.cancel = context.WithCancel(context.Background())
+	m.snapshots.limit = transport.NewLimiter(m.cfg.SnapshotBytesPerSecond)
+	m.setPeers(m.core.Members())
 	for _, f := range []func(){m.runAppend, m.runApply, m.runNotices, m.runUpkeep} {
 		m.wg.Go(f)
 	}
@@ -201,11 +225,16 @@ func (m *Member) do(f func(*Core)) bool {
 }
 
 // Close stops the member. A leader first hands over to another voter, for at
-// most an election timeout. Proposals and barriers that wait get ErrClosed. The
-// order: refuse proposals, hand over, stop the loop, finish writes to the log,
-// finish applying, close the log. Close may be called twice.
+// most an election timeout. Proposals and barriers that wait get ErrClosed;
+// callbacks that block must be released by the caller. The order: refuse proposals,
+// hand over, stop the loop, end connections, finish writes to the log, finish applying,
+// close the log. Close may be called twice.
 func (m *Member) Close() error {
-	m.close.Do(func() { m.closeErr = m.shutdown() })
+	if m.closing.CompareAndSwap(false, true) {
+		m.closeErr = m.shutdown()
+		close(m.closed)
+	}
+	<-m.closed
 	return m.closeErr
 }
 
@@ -215,13 +244,15 @@ func (m *Member) shutdown() error {
 	m.failOnce.Do(func() { close(m.stopLoop) })
 	<-m.loopDone
 	m.in.close()
+	m.snapshots.cancel()
+	closeErr := m.transport.Close()
 	m.applies.put(applyTask{abandon: m.abandonReads()})
 	m.appends.close()
 	m.applies.close()
 	m.notices.close()
 	m.upkeep.close()
 	m.wg.Wait()
-	return errors.Join(m.log.Err(), m.log.Close())
+	return errors.Join(closeErr, m.log.Err(), m.log.Close())
 }
 
 // handOver gives leadership away before the member ends, so that the others

@@ -76,7 +76,7 @@ func (c *Core) applyConfChange(e *raftpb.Entry) (storage.Conf, []byte, error) {
 		}
 	}
 	state := c.rn.ApplyConfChange(cc)
-	c.members = mergeMembers(c.members, added, state)
+	c.members, c.membersChanged = mergeMembers(c.members, added, state), true
 	return storage.Conf{Index: e.GetIndex(), State: state, Members: encodeMembers(c.members)}, data, nil
 }
 

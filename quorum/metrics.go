@@ -9,6 +9,10 @@ import (
 type Metrics struct {
 	// Proposals admitted, LeaderChanges seen, times this member was Elected.
 	Proposals, LeaderChanges, Elected Counter
+	// MessagesSent by Send, MessagesReceived by OnMessage.
+	MessagesSent, MessagesReceived Counter
+	// Snapshots sent to the end, given up, and installed here.
+	SnapshotsSent, SnapshotsFailed, SnapshotsInstalled Counter
 	// LogWrite is the time of one write to the log with its fsync, Apply that of
 	// one call of StateMachine.Apply, Flush that of StateMachine.Flush.
 	LogWrite, Apply, Flush Duration

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"holt/quorum"
+	"holt/quorum/storage"
 )
 
 // Machine is a state machine whose state is a digest of all entries. It keeps
@@ -32,8 +33,8 @@ type state struct{ index, term, digest, count uint64 }
 
 // OpenMachine opens the state in dir, which it creates.
 func OpenMachine(vol vfs.FS, dir string) (*Machine, error) {
-	if err := vol.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create %s: %w", dir, err)
+	if err := storage.MkdirAll(vol, dir); err != nil {
+		return nil, err
 	}
 	m := &Machine{vol: vol, dir: dir}
 	s, err := readState(vol, vol.PathJoin(dir, "state"))
@@ -187,12 +188,5 @@ func writeState(vol vfs.FS, dir, name string, s state) error {
 	if err := vol.Rename(tmp, final); err != nil {
 		return fmt.Errorf("rename %s: %w", final, err)
 	}
-	d, err := vol.OpenDir(dir)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", dir, err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	return nil
+	return storage.SyncDir(vol, dir)
 }

@@ -10,6 +10,7 @@
 //	"b"            begin: index, term and checksum of the entry before the first one kept
 //	"s"            a snapshot whose installation has begun and not ended
 //	"c" index(8)   the configuration in force from this index on
+//	"p" member(8)  the store id that a peer was first seen with
 //	"e" index(8)   an entry: crc(4) type(1) term(8) data
 //
 //	 begin          first                    last

@@ -24,6 +24,7 @@ var (
 const (
 	prefixConf  = 'c'
 	prefixEntry = 'e'
+	prefixPeer  = 'p'
 	indexKeyLen = 1 + 8
 	entryHeader = 4 + 1 + 8
 )
@@ -209,4 +210,15 @@ func decodeInstall(v []byte) (Install, error) {
 		Term:  binary.BigEndian.Uint64(b[8:]),
 		Dir:   string(b[16:]),
 	}, nil
+}
+
+func encodePeer(store [16]byte) []byte { return sealed(append([]byte(nil), store[:]...)) }
+
+func decodePeer(v []byte) (store [16]byte, err error) {
+	b, err := unsealed("peer", v)
+	if err == nil && len(b) != len(store) {
+		err = fmt.Errorf("peer: %w", errShort)
+	}
+	copy(store[:], b)
+	return store, err
 }

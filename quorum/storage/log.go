@@ -64,6 +64,7 @@ type Log struct {
 		last    uint64 // index of the last entry, begin.index when there is none
 		confs   []Conf // ascending by index; the first one is in force at begin.index
 		install *Install
+		peers   map[uint64][16]byte
 		recent  recent
 		bytes   int64 // estimate of the size of the entries kept
 		err     error // the first failure; nothing is written after it
@@ -92,6 +93,19 @@ func (l *Log) HardState() Hard {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.mu.hard
+}
+
+// Peer returns the store id that member id was first seen with. If it is
+// unknown, store becomes it: new is true, and the caller has to write it down by
+// Write.Peer.
+func (l *Log) Peer(id uint64, store [16]byte) (first [16]byte, new bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if first, ok := l.mu.peers[id]; ok {
+		return first, false
+	}
+	l.mu.peers[id] = store
+	return store, true
 }
 
 // PendingInstall returns the snapshot whose installation has begun, if any.

@@ -54,9 +54,10 @@ func (o Options) withDefaults() Options {
 func Open(dir string, o Options) (*Log, error) {
 	l := &Log{dir: dir, opts: o.withDefaults()}
 	l.fs = l.opts.FS
+	l.mu.peers = map[uint64][16]byte{}
 	l.mu.recent.limit = l.opts.RecentBytes
-	if err := l.fs.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create log directory %s: %w", dir, err)
+	if err := MkdirAll(l.fs, dir); err != nil {
+		return nil, err
 	}
 	db, err := pebble.Open(dir, l.pebbleOptions())
 	if err != nil {
@@ -155,6 +156,8 @@ func (ld *loader) record(key, v []byte) (err error) {
 		var in Install
 		in, err = decodeInstall(v)
 		m.install = &in
+	case len(key) == indexKeyLen && key[0] == prefixPeer:
+		m.peers[keyIndex(key)], err = decodePeer(v)
 	case len(key) == indexKeyLen && key[0] == prefixConf:
 		var c Conf
 		c, err = decodeConf(keyIndex(key), v)

@@ -25,6 +25,8 @@ type Write struct {
 	// Truncate drops the entries up to and including this index, 0 none. The
 	// state machine must hold them durably.
 	Truncate uint64
+	// Peer is a peer's identity, nil for none.
+	Peer *Identity
 	// Sync makes Write wait for the disk. Without it, and without entries,
 	// configurations or a snapshot, a hard state is only kept in memory and
 	// goes to disk with the next write that has to.
@@ -50,7 +52,7 @@ func (l *Log) Write(ws ...Write) error {
 	for i := range ws {
 		d := ws[i].durable()
 		sync = sync || d
-		batchNeeded = batchNeeded || d || ws[i].Truncate > 0
+		batchNeeded = batchNeeded || d || ws[i].Truncate > 0 || ws[i].Peer != nil
 	}
 	b := l.db.NewBatch()
 	s := l.stage(b)
@@ -160,6 +162,11 @@ func (s *staged) add(w *Write) error {
 			if err := s.addConf(c); err != nil {
 				return err
 			}
+		}
+	}
+	if w.Peer != nil {
+		if err := s.b.Set(indexKey(prefixPeer, w.Peer.Member), encodePeer(w.Peer.Store), nil); err != nil {
+			return fmt.Errorf("write peer %d: %w", w.Peer.Member, err)
 		}
 	}
 	if w.Truncate > s.begin.index {

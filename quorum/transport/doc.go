@@ -1,0 +1,44 @@
+// Package transport carries messages and snapshots between the members of an
+// ensemble over connections in one direction each: who has something to say
+// dials.
+//
+// # Lanes
+//
+// To each peer there are two long-lived connections, so that neither kind of
+// traffic waits for the other:
+//
+//	raft   messages of Raft, several to a frame, several frames to a write
+//	app    payloads of the application, likewise
+//
+// and a further one while a snapshot is sent (see snapshot.go).
+//
+//	Send ──▶ queue ──▶ sender ──TCP──▶ receiver ──▶ Handler
+//	         bounded   one goroutine    one goroutine
+//	                   per lane         per lane
+//
+// A queue that is full, or whose connection is down, refuses: Raft's messages
+// are dropped and reported (Handler.Unreachable), payloads return an error. A Handler
+// that blocks holds up its lane of its peer, in the end by TCP's window, and nothing
+// else.
+//
+// # Format
+//
+//	hello   "HOLT" version(1) lane(1) from(8) to(8) store(16) crc32c(4)
+//	answer  0, or 1 length(2) text
+//	frame   length(4) crc32c(4) items
+//	item    length(uvarint) bytes
+//
+// Integers are big-endian, the length of a frame does not count its header. A
+// frame of length 0 is a sign of life, sent each second in which nothing else
+// was. A frame that is damaged, too long or malformed ends the connection: nothing in it
+// is used. Memory for a frame grows with the bytes that have arrived.
+//
+// # Failure
+//
+// A sender reconnects with growing pauses. When a connection that worked breaks and
+// the peer's address then refuses connections, its process has ended:
+// Handler.PeerGone. A connection on which nothing arrives for five seconds, or nothing
+// can be written, is given up.
+//
+// Not here: who the members are (SetPeers), and what messages mean.
+package transport

@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// lane is what a connection is for.
+type lane byte
+
+const (
+	laneRaft lane = iota
+	laneApp
+	laneSnapshot
+	lanes
+)
+
+const (
+	helloMagic   = "HOLT"
+	helloVersion = 1
+	helloBytes   = len(helloMagic) + 2 + 8 + 8 + 16 + 4
+)
+
+type hello struct {
+	lane     lane
+	from, to uint64
+	// store identifies the sender's log, see storage.Identity.
+	store [16]byte
+}
+
+func (h hello) append(b []byte) []byte {
+	mark := len(b)
+	b = append(b, helloMagic...)
+	b = append(b, helloVersion, byte(h.lane))
+	b = binary.BigEndian.AppendUint64(b, h.from)
+	b = binary.BigEndian.AppendUint64(b, h.to)
+	b = append(b, h.store[:]...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[mark:], castagnoli))
+}
+
+func readHello(r io.Reader) (hello, error) {
+	var b [helloBytes]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return hello{}, err
+	}
+	if string(b[:4]) != helloMagic {
+		return hello{}, errors.New("not a member's connection")
+	}
+	if b[4] != helloVersion {
+		return hello{}, fmt.Errorf("peer speaks version %d, this member %d", b[4], helloVersion)
+	}
+	if crc32.Checksum(b[:helloBytes-4], castagnoli) != binary.BigEndian.Uint32(b[helloBytes-4:]) {
+		return hello{}, errDamaged
+	}
+	h := hello{lane: lane(b[5]), from: binary.BigEndian.Uint64(b[6:]), to: binary.BigEndian.Uint64(b[14:])}
+	copy(h.store[:], b[22:])
+	if h.lane >= lanes || h.from == 0 {
+		return hello{}, errMalformed
+	}
+	return h, nil
+}
+
+// appendAnswer accepts a connection (nil) or says why not.
+func appendAnswer(b []byte, refused error) []byte {
+	if refused == nil {
+		return append(b, 0)
+	}
+	text := refused.Error()
+	text = text[:min(len(text), 1000)]
+	b = binary.BigEndian.AppendUint16(append(b, 1), uint16(len(text)))
+	return append(b, text...)
+}
+
+// errRefused: the peer is there and does not want this connection.
+var errRefused = errors.New("peer refuses")
+
+func readAnswer(r io.Reader) error {
+	var head [3]byte
+	if _, err := io.ReadFull(r, head[:1]); err != nil {
+		return err
+	}
+	if head[0] == 0 {
+		return nil
+	}
+	if _, err := io.ReadFull(r, head[1:]); err != nil {
+		return err
+	}
+	text := make([]byte, binary.BigEndian.Uint16(head[1:]))
+	if _, err := io.ReadFull(r, text); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errRefused, text)
+}

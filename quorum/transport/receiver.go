@@ -1,0 +1,202 @@
+package transport
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+type incomingKey struct {
+	from uint64
+	lane lane
+}
+
+// incoming is a peer's connection to this member.
+type incoming struct {
+	conn net.Conn
+	done chan struct{} // closed when its goroutine has ended
+}
+
+func (t *Transport) accept() {
+	for {
+		conn, err := t.ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || t.ctx.Err() != nil {
+				return
+			}
+			// Too many open files, for example: it may pass.
+			t.cfg.Logger.Warn("accept peer", zap.Error(err))
+			sleep(t.ctx, redialMax)
+			continue
+		}
+		if t.await(conn) {
+			t.wg.Go(func() { t.receive(conn) })
+		} else {
+			conn.Close() // nothing was said on it
+		}
+	}
+}
+
+// await counts a connection whose handshake is under way; false if there are
+// too many, or the transport is closed.
+func (t *Transport) await(conn net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || len(t.waiting)+len(t.incoming) >= maxIncoming {
+		return false
+	}
+	t.waiting[conn] = true
+	return true
+}
+
+func (t *Transport) receive(conn net.Conn) {
+	defer conn.Close() // only read from: there is nothing to lose
+	log := t.cfg.Logger.With(zap.Stringer("remote", conn.RemoteAddr()))
+	in := &incoming{conn: conn, done: make(chan struct{})}
+	defer close(in.done)
+	h, err := t.greet(conn, in)
+	if err != nil {
+		log.Debug("peer not admitted", zap.Error(err))
+		return
+	}
+	key := incomingKey{h.from, h.lane}
+	defer t.leave(key, in)
+	t.news(h.from)
+	defer t.news(h.from)
+	switch h.lane {
+	case laneSnapshot:
+		t.cfg.Handler.Snapshot(h.from, newStream(conn))
+	default:
+		if err := t.readLane(conn, h); errors.Is(err, errDamaged) || errors.Is(err, errMalformed) {
+			log.Warn("connection from peer given up", zap.Uint64("peer", h.from), zap.Error(err))
+		}
+	}
+}
+
+// greet takes the hello, judges it, and registers the connection in place of
+// an earlier one of the same lane, whose goroutine it waits for: so messages of
+// one lane never overtake each other.
+func (t *Transport) greet(conn net.Conn, in *incoming) (hello, error) {
+	err := conn.SetDeadline(time.Now().Add(handshakeTimeout))
+	var h hello
+	if err == nil {
+		h, err = readHello(conn)
+	}
+	if err != nil {
+		t.mu.Lock()
+		delete(t.waiting, conn)
+		t.mu.Unlock()
+		return hello{}, err
+	}
+	refused := t.judge(h)
+	t.mu.Lock()
+	delete(t.waiting, conn)
+	var before *incoming
+	key := incomingKey{h.from, h.lane}
+	if t.closed {
+		refused = net.ErrClosed
+	}
+	if refused == nil {
+		before = t.incoming[key]
+		t.incoming[key] = in
+	}
+	t.mu.Unlock()
+	if before != nil {
+		before.conn.Close() // superseded
+		<-before.done
+	}
+	_, err = conn.Write(appendAnswer(nil, refused))
+	if err = errors.Join(refused, err, conn.SetDeadline(time.Time{})); err != nil && refused == nil {
+		t.leave(key, in)
+	}
+	return h, err
+}
+
+func (t *Transport) judge(h hello) error {
+	if h.to != t.cfg.ID {
+		return fmt.Errorf("this is member %d, not %d", t.cfg.ID, h.to)
+	}
+	if h.from == t.cfg.ID {
+		return fmt.Errorf("two members have id %d", h.from)
+	}
+	return t.cfg.Handler.Hello(h.from, h.store)
+}
+
+func (t *Transport) news(from uint64) {
+	if p := t.peer(from); p != nil {
+		p.news()
+	}
+}
+
+func (t *Transport) leave(key incomingKey, in *incoming) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.incoming[key] == in {
+		delete(t.incoming, key)
+	}
+}
+
+func (t *Transport) readLane(conn net.Conn, h hello) error {
+	r := bufio.NewReaderSize(&silenceReader{conn: conn}, 64<<10)
+	for {
+		body, err := readFrame(r)
+		if err != nil {
+			return err
+		}
+		if len(body) == 0 {
+			continue
+		}
+		if h.lane == laneRaft {
+			err = t.raftFrame(h.from, body)
+		} else {
+			err = items(body, func(item []byte) error {
+				t.cfg.Handler.Message(h.from, item[:len(item):len(item)])
+				return nil
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (t *Transport) raftFrame(from uint64, body []byte) error {
+	var msgs []*raftpb.Message
+	err := items(body, func(item []byte) error {
+		m, err := DecodeMessage(item)
+		if err == nil && m.GetFrom() != from && m.GetType() != raftpb.MsgProp {
+			err = fmt.Errorf("message of member %d: %w", m.GetFrom(), errMalformed)
+		}
+		msgs = append(msgs, m)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !t.cfg.Handler.Raft(from, msgs, len(body)) {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// silenceReader fails when nothing has arrived for silenceTimeout. Moving a
+// deadline for each read would cost more than the read of a small frame.
+type silenceReader struct {
+	conn     net.Conn
+	deadline time.Time
+}
+
+func (s *silenceReader) Read(b []byte) (int, error) {
+	if now := time.Now(); s.deadline.Sub(now) < silenceTimeout-aliveInterval {
+		s.deadline = now.Add(silenceTimeout)
+		if err := s.conn.SetReadDeadline(s.deadline); err != nil {
+			return 0, err
+		}
+	}
+	return s.conn.Read(b)
+}

@@ -1,0 +1,221 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// outgoing is one thing to send: a message or a payload, by lane.
+type outgoing struct {
+	msg     *raftpb.Message
+	payload []byte
+}
+
+// sender is one lane to one peer.
+type sender struct {
+	p    *peer
+	lane lane
+	kick chan struct{} // holds a token while items wait that the goroutine has not seen
+	news chan struct{} // holds a token when the peer has connected or gone: dial at once
+
+	mu    sync.Mutex
+	up    bool
+	items []outgoing
+	bytes int
+}
+
+// put queues an item, unless the lane is down or full.
+func (s *sender) put(o outgoing, size int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.up {
+		return ErrDown
+	}
+	if s.bytes > 0 && s.bytes+size > s.p.t.cfg.MaxQueueBytes {
+		return ErrFull
+	}
+	s.items = append(s.items, o)
+	s.bytes += size
+	if len(s.items) == 1 {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (s *sender) take(spare []outgoing) []outgoing {
+	clear(spare)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	items := s.items
+	s.items, s.bytes = spare[:0], 0
+	return items
+}
+
+// run keeps a connection up.
+func (s *sender) run() {
+	p, log := s.p, s.p.t.cfg.Logger.With(zap.Uint64("peer", s.p.id))
+	pause, told := time.Duration(0), false
+	for p.ctx.Err() == nil {
+		conn, err := p.dial(s.lane)
+		if err == nil {
+			pause, told = 0, false
+			s.serve(conn, log)
+			continue // at once: whether the peer still accepts tells whether it lives
+		}
+		if s.lane == laneRaft && errors.Is(err, syscall.ECONNREFUSED) {
+			p.t.cfg.Handler.PeerGone(p.id)
+		}
+		if errors.Is(err, errRefused) && !told {
+			log.Warn("connection refused by peer", zap.Error(err))
+			told = true
+		}
+		pause = min(max(2*pause, redialMin), redialMax)
+		if s.pause(pause/2 + rand.N(pause/2+1)) {
+			pause = 0
+		}
+	}
+}
+
+// pause waits before the next attempt; true if there was news meanwhile.
+func (s *sender) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.p.ctx.Done():
+	case <-s.news:
+		return true
+	}
+	return false
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// serve sends over conn until it breaks. What is queued then is lost.
+func (s *sender) serve(conn net.Conn, log *zap.Logger) {
+	if s.lane == laneRaft {
+		log.Info("connected to peer")
+	}
+	s.setUp(true)
+	// Nothing is ever received: a read returns when the connection breaks.
+	broken := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		if err == nil {
+			err = errors.New("peer speaks on a connection of one direction")
+		} else if errors.Is(err, io.EOF) {
+			err = errors.New("closed by peer")
+		}
+		broken <- err
+	}()
+	stop := context.AfterFunc(s.p.ctx, func() { conn.Close() })
+	err := s.write(conn, broken)
+	stop()
+	conn.Close() // broken already, or given up: nothing is lost by an error here
+	if err == nil {
+		err = <-broken
+	} else {
+		<-broken
+	}
+	s.setUp(false)
+	if s.p.ctx.Err() == nil && s.lane == laneRaft {
+		log.Info("connection to peer lost", zap.Error(err))
+		s.p.t.cfg.Handler.Unreachable(s.p.id)
+	}
+}
+
+func (s *sender) setUp(up bool) {
+	s.mu.Lock()
+	s.up = up
+	s.items, s.bytes = nil, 0
+	s.mu.Unlock()
+	if s.lane == laneApp {
+		s.p.t.cfg.Handler.PeerUp(s.p.id, up)
+	}
+}
+
+// write sends what is queued, all that waits with one call, and signs of life
+// in between. It returns the error of a write, or nil when broken has something.
+func (s *sender) write(conn net.Conn, broken chan error) error {
+	alive := time.NewTicker(aliveInterval)
+	defer alive.Stop()
+	idle := false // since the last tick of alive
+	var deadline time.Time
+	var items []outgoing
+	var buf []byte
+	for {
+		if items = s.take(items); len(items) == 0 {
+			select {
+			case <-s.kick:
+				continue
+			case err := <-broken:
+				broken <- err
+				return nil
+			case <-alive.C:
+				if !idle {
+					idle = true
+					continue
+				}
+			}
+		}
+		idle = false
+		var err error
+		if buf, err = encode(buf[:0], s.lane, items); err != nil {
+			return err
+		}
+		// A deadline in the far half of its time need not be moved.
+		if now := time.Now(); deadline.Sub(now) < writeTimeout/2 {
+			deadline = now.Add(writeTimeout)
+			if err := conn.SetWriteDeadline(deadline); err != nil {
+				return err
+			}
+		}
+		if _, err := conn.Write(buf); err != nil {
+			return err
+		}
+		if cap(buf) > 4*frameBytesSoft {
+			buf = nil
+		}
+	}
+}
+
+// encode appends frames with all items, one empty frame for none.
+func encode(buf []byte, l lane, items []outgoing) (_ []byte, err error) {
+	buf, mark := beginFrame(buf)
+	for i := range items {
+		if len(buf)-mark > frameBytesSoft {
+			endFrame(buf, mark)
+			buf, mark = beginFrame(buf)
+		}
+		buf, err = appendItem(buf, func(b []byte) ([]byte, error) {
+			if l == laneRaft {
+				return AppendMessage(b, items[i].msg)
+			}
+			return append(b, items[i].payload...), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	endFrame(buf, mark)
+	return buf, nil
+}
