@@ -254,6 +254,7 @@ func (c *conn) Notify(e *watch.Event) {
 	}
 	c.out.event(func(b []byte) []byte { return appendEvent(b, e) })
 	c.stats.sent(1)
+	c.srv.metrics.PacketsSent.Inc()
 	if e.Zxid > 0 {
 		c.srv.markDirty(c)
 	}

@@ -136,7 +136,7 @@ func (c *conn) completeWrite(r *request, res *apply.Result) {
 	}
 	c.reply(r.xid, res.Zxid, res.Err, res.Body)
 	c.stats.lastZxid.Store(int64(res.Zxid))
-	c.srv.observe(r.op, r.arrived)
+	c.answered(r)
 	if r.op == wire.OpCloseSession {
 		c.out.closeAfterFlush()
 	}
@@ -230,7 +230,16 @@ func (s *Server) answerHead(c *conn, r *request) {
 	if !s.serveRead(c, h, d) {
 		s.markDirty(c) // flushed, and with that closed
 	}
-	s.observe(r.op, r.arrived)
+	c.answered(r)
+}
+
+// answered measures a request that the reader did not answer itself.
+func (c *conn) answered(r *request) {
+	took := time.Since(r.arrived)
+	c.srv.metrics.observe(r.op, took, 1)
+	c.srv.metrics.PacketsSent.Inc()
+	c.stats.latency.observe(took, 1)
+	c.stats.lastSeen.Store(c.srv.uptimeMillis())
 }
 
 // finishHeadLocked takes an answered request off the fifo; behind a barrier the

@@ -10,6 +10,7 @@ import (
 	"holt/quorum"
 	"holt/server/apply"
 	"holt/wire"
+	"holt/znode"
 )
 
 // What only a leader does: stamp entries with its time, expire sessions, reap
@@ -185,6 +186,7 @@ func (s *Server) leaderTick() {
 	if s.leadingTerm != l.term {
 		s.leadingTerm = l.term
 		s.rearm(now)
+		s.proposeMembership()
 		return
 	}
 	s.trackerMu.Lock()
@@ -207,6 +209,25 @@ func (s *Server) rearm(now int64) {
 	s.tracker.Reset()
 	for _, f := range all {
 		s.tracker.Add(f.ID, f.TimeoutMillis, now)
+	}
+}
+
+// proposeMembership has the text of /zookeeper/config say who is in the
+// ensemble. A server on its own has an empty one, as in ZooKeeper.
+func (s *Server) proposeMembership() {
+	if s.cfg.Standalone() {
+		return
+	}
+	text := s.cfg.membership() + "\nversion=0"
+	s.machine.RLock()
+	n, err := s.machine.Tree().Get(znode.ConfigPath)
+	s.machine.RUnlock()
+	if err != nil {
+		s.failed(fmt.Errorf("read %s: %w", znode.ConfigPath, err))
+		return
+	}
+	if string(n.Data) != text {
+		s.proposeInternal(&apply.Command{Op: wire.OpReconfig, Body: []byte(text)})
 	}
 }
 

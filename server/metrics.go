@@ -81,9 +81,10 @@ func (m *Metrics) observe(op wire.OpCode, took time.Duration, n int64) {
 // reader itself. The clock is read twice for all of them: from the client's
 // side they took from the first one's arrival to the flush.
 type batch struct {
-	c       *conn
-	started time.Time
-	ops     []opCount
+	c        *conn
+	started  time.Time
+	received int64
+	ops      []opCount
 }
 
 type opCount struct {
@@ -91,10 +92,12 @@ type opCount struct {
 	n  int64
 }
 
+// begin counts a request that was received.
 func (b *batch) begin() {
 	if b.started.IsZero() {
 		b.started = time.Now()
 	}
+	b.received++
 }
 
 func (b *batch) count(op wire.OpCode) {
@@ -111,14 +114,19 @@ func (b *batch) end() {
 	if b.started.IsZero() {
 		return
 	}
-	took := time.Since(b.started)
-	for _, o := range b.ops {
-		b.c.srv.metrics.observe(o.op, took, o.n)
-		b.c.stats.latency.observe(took, o.n)
+	m := b.c.srv.metrics
+	m.PacketsReceived.Add(b.received)
+	if len(b.ops) > 0 {
+		took := time.Since(b.started)
+		for _, o := range b.ops {
+			m.observe(o.op, took, o.n)
+			m.PacketsSent.Add(o.n)
+			b.c.stats.latency.observe(took, o.n)
+		}
+		b.c.stats.lastSeen.Store(b.c.srv.uptimeMillis())
 	}
-	b.c.stats.lastSeen.Store(b.c.srv.uptimeMillis())
 	b.ops = b.ops[:0]
-	b.started = time.Time{}
+	b.received, b.started = 0, time.Time{}
 }
 
 // latency is a connection's own minimum, mean and maximum, for `cons`.

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"go.uber.org/zap"
 
 	"holt/quorum"
@@ -124,9 +122,4 @@ func (s *Server) flushDirty() {
 func (c *conn) flushAsync() {
 	defer c.srv.wg.Done()
 	c.out.flush()
-}
-
-// observe records the latency of a request that did not go through a batch.
-func (s *Server) observe(op wire.OpCode, arrived time.Time) {
-	s.metrics.observe(op, time.Since(arrived), 1)
 }
