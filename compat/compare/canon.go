@@ -19,7 +19,8 @@ import (
 //     differ: a time far from now, a node not changed whose two times differ;
 //   - an id of a session that the script opened becomes sessionBase + its number;
 //   - a password that is not all zero becomes passwdSet;
-//   - the elements of a list without order are sorted.
+//   - the elements of a list without order are sorted: children, ephemeral nodes, identities,
+//     and the entries of an ACL with the same permissions, which "auth" may have become.
 //
 // Lengths never change.
 type Canon struct {
@@ -156,9 +157,10 @@ func (c *Canon) connect(payload []byte) (id int64) {
 // reply replaces what is to be replaced in the reply to a request of op.
 func (c *Canon) reply(op wire.OpCode, payload []byte) {
 	c.header(payload)
-	if len(payload) <= replyHeaderSize || binary.BigEndian.Uint32(payload[12:]) != 0 {
+	if len(payload) <= replyHeaderSize {
 		return
 	}
+	// Errors have no body, but for a multiRead that breaks off: what it had until then.
 	body := payload[replyHeaderSize:]
 	d := wire.NewDecoder(body)
 	rest := func() []byte { return body[len(body)-d.Len():] }
@@ -169,8 +171,7 @@ func (c *Canon) reply(op wire.OpCode, payload []byte) {
 		d.Buffer()
 		c.stat(rest())
 	case wire.OpGetACL:
-		d.ACLs()
-		c.stat(rest())
+		c.stat(c.sortACLs(body))
 	case wire.OpGetChildren, wire.OpGetEphemerals:
 		c.sortStrings(body, 1)
 	case wire.OpGetChildren2:
@@ -218,6 +219,42 @@ func (c *Canon) multi(body []byte) {
 		c.stat(rest)
 		d.Reset(rest[min(len(rest), statSize):])
 	}
+}
+
+// sortACLs sorts, in the ACL at the start of b, entries with the same permissions next to each
+// other, and returns what follows it; nil if it is not complete.
+func (c *Canon) sortACLs(b []byte) []byte {
+	d := wire.NewDecoder(b)
+	n := int(d.Int32())
+	if n < 0 || n > len(b)/12 {
+		return nil
+	}
+	c.scratch, c.sorted = c.scratch[:0], c.sorted[:0]
+	flush := func() {
+		slices.SortFunc(c.scratch, bytes.Compare)
+		for _, e := range c.scratch {
+			c.sorted = append(c.sorted, e...)
+		}
+		c.scratch = c.scratch[:0]
+	}
+	for range n {
+		at := len(b) - d.Len()
+		d.Int32()
+		d.Buffer()
+		d.Buffer()
+		if d.Err() != nil {
+			return nil
+		}
+		entry := b[at : len(b)-d.Len()]
+		if len(c.scratch) > 0 && !bytes.Equal(c.scratch[0][:4], entry[:4]) {
+			flush()
+		}
+		c.scratch = append(c.scratch, entry)
+	}
+	flush()
+	end := len(b) - d.Len()
+	copy(b[4:end], c.sorted)
+	return b[end:]
 }
 
 // sortStrings sorts the vector at the start of b, whose elements are so many strings each, and

@@ -80,7 +80,7 @@ func (cl *client) close() {
 }
 
 // batch sends the steps at once, with the ping that ends the turn behind them.
-func (r *run) batch(cl *client, steps Script) {
+func (r *Run) batch(cl *client, steps Script) {
 	cl.out = cl.out[:0]
 	for i := range steps {
 		cl.request(&steps[i], r.canon, false)
@@ -93,7 +93,7 @@ func (r *run) batch(cl *client, steps Script) {
 // single sends one step alone: nothing follows it before it is known whether the server closes
 // the connection, because bytes that a server did not read turn its close into a reset, which
 // may destroy the answer on its way.
-func (r *run) single(cl *client, s *Step) {
+func (r *Run) single(cl *client, s *Step) {
 	cl.out = cl.out[:0]
 	switch s.Action {
 	case ActBytes:
@@ -125,7 +125,7 @@ func (r *run) single(cl *client, s *Step) {
 }
 
 // closes reports whether the last reply is one after which servers close the connection.
-func (r *run) closes() bool {
+func (r *Run) closes() bool {
 	f := &r.out[len(r.out)-1]
 	if f.Kind != Reply || len(f.Data) < replyHeaderSize {
 		return false
@@ -145,7 +145,7 @@ func (r *run) closes() bool {
 
 // drain reads until every reply that cl waits for has come. It returns false if that did not
 // happen, which it records.
-func (r *run) drain(cl *client, timeout time.Duration) bool {
+func (r *Run) drain(cl *client, timeout time.Duration) bool {
 	_ = cl.conn.SetReadDeadline(time.Now().Add(timeout))
 	for len(cl.await) > 0 {
 		payload, err := cl.frames.Next()
@@ -166,7 +166,7 @@ func (r *run) drain(cl *client, timeout time.Duration) bool {
 
 // drainUntilClosed reads until the server closes the connection, which it records, or a while has
 // passed.
-func (r *run) drainUntilClosed(cl *client) bool {
+func (r *Run) drainUntilClosed(cl *client) bool {
 	_ = cl.conn.SetReadDeadline(time.Now().Add(closeTimeout))
 	for {
 		payload, err := cl.frames.Next()
@@ -183,7 +183,7 @@ func (r *run) drainUntilClosed(cl *client) bool {
 }
 
 // frame records one frame of the server.
-func (r *run) frame(cl *client, payload []byte) {
+func (r *Run) frame(cl *client, payload []byte) {
 	f := Frame{Client: cl.name, Kind: Stray, Data: r.copyOf(payload)}
 	if len(payload) < replyHeaderSize {
 		r.record(f)
@@ -218,7 +218,7 @@ func (r *run) frame(cl *client, payload []byte) {
 }
 
 // connect opens a connection for the client of s, in place of one it may have.
-func (r *run) connect(s *Step) error {
+func (r *Run) connect(s *Step) error {
 	cl := r.clients[s.Client]
 	if cl == nil {
 		cl = &client{name: s.Client}
@@ -243,7 +243,7 @@ func (r *run) connect(s *Step) error {
 	return nil
 }
 
-func (r *run) dial(cl *client) error {
+func (r *Run) dial(cl *client) error {
 	c, err := r.side.Dial(r.ctx, cl.name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", cl.name, err)
@@ -253,7 +253,7 @@ func (r *run) dial(cl *client) error {
 }
 
 // handshake reads the answer to a ConnectRequest.
-func (r *run) handshake(cl *client) {
+func (r *Run) handshake(cl *client) {
 	_ = cl.conn.SetReadDeadline(time.Now().Add(answerTimeout))
 	payload, err := cl.frames.Next()
 	switch {
@@ -279,7 +279,7 @@ func (r *run) handshake(cl *client) {
 }
 
 // connectPayload returns the ConnectRequest of s.
-func (r *run) connectPayload(s *Step) []byte {
+func (r *Run) connectPayload(s *Step) []byte {
 	a := &s.Connect
 	req := wire.ConnectRequest{
 		LastZxidSeen: wire.Zxid(r.canon.real(a.zxid)), TimeoutMillis: a.timeout, SessionID: wire.SessionID(a.id),

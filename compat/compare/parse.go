@@ -212,7 +212,7 @@ func (p *parser) named(s *Step, token string) (err error) {
 		case f.kind == typeBool && !ok:
 			s.Args[i].n = 1
 			return nil
-		case ok:
+		case ok && f.kind != typeBool:
 			s.Args[i], err = parseValue(text, f.kind)
 			return err
 		}

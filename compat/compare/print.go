@@ -66,20 +66,19 @@ func (s *Step) requestText() string {
 		return strings.TrimSpace(fmt.Sprintf("op %d %x", s.Code, s.Raw))
 	}
 	b := []string{s.Op.name}
+	var named []string
 	for i, f := range s.Op.fields {
-		v := &s.Args[i]
-		text := v.text(f.kind)
+		text := s.Args[i].text(f.kind)
 		switch {
-		case f.kind == typeBool:
-			if v.n != 0 {
-				b = append(b, f.name)
-			}
 		case f.name == "":
 			b = append(b, text)
-		case text != f.standard:
-			b = append(b, f.name+"="+text)
+		case f.kind == typeBool && s.Args[i].n != 0:
+			named = append(named, f.name)
+		case f.kind != typeBool && text != f.standard:
+			named = append(named, f.name+"="+text)
 		}
 	}
+	b = append(b, named...)
 	for i := range s.Parts {
 		b = append(b, "["+s.Parts[i].requestText()+"]")
 	}

@@ -82,6 +82,12 @@ func (s *Step) fragile() bool {
 	return false
 }
 
+// last reports whether nothing may be sent before the step is answered. The original judges
+// writes by the old ACL of a node while a setACL is under way, whoever sent it.
+func (s *Step) last() bool {
+	return s.fragile() || s.Action == ActRequest && s.Code == wire.OpSetACL
+}
+
 // quiet reports whether the step cannot make the server tell another client anything.
 func (s *Step) quiet() bool {
 	if s.fragile() {
@@ -95,7 +101,7 @@ func (s Script) turns() []Script {
 	var turns []Script
 	start := 0
 	for i := 1; i <= len(s); i++ {
-		if i < len(s) && s[i].Client == s[start].Client && !s[i].Break && !s[i].fragile() && !s[i-1].fragile() && i-start < turnMax {
+		if i < len(s) && s[i].Client == s[start].Client && !s[i].Break && !s[i].fragile() && !s[i-1].last() && i-start < turnMax {
 			continue
 		}
 		turns = append(turns, s[start:i])

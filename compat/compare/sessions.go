@@ -7,7 +7,7 @@ import (
 )
 
 // opened notes a session that must be closed at the end.
-func (r *run) opened(t ticket) {
+func (r *Run) opened(t ticket) {
 	for _, o := range r.open {
 		if o.id == t.id {
 			return
@@ -16,12 +16,12 @@ func (r *run) opened(t ticket) {
 	r.open = append(r.open, t)
 }
 
-func (r *run) closed(id int64) {
+func (r *Run) closed(id int64) {
 	r.open = slices.DeleteFunc(r.open, func(t ticket) bool { return t.id == id })
 }
 
 // disconnect closes all connections.
-func (r *run) disconnect() {
+func (r *Run) disconnect() {
 	for _, cl := range r.clients {
 		if cl.conn != nil {
 			cl.close()
@@ -31,7 +31,7 @@ func (r *run) disconnect() {
 
 // closeSessions closes the sessions that the script left, in the order they were opened, so that
 // the next script finds none of them. Nothing of it is recorded.
-func (r *run) closeSessions() error {
+func (r *Run) closeSessions() error {
 	r.disconnect()
 	kept := r.out
 	for _, t := range slices.Clone(r.open) {

@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,13 +31,14 @@ const (
 	answerTimeout = 5 * time.Second
 	closeTimeout  = 1 * time.Second
 	dialTimeout   = 5 * time.Second
+	settle        = 20 * time.Millisecond
 )
 
 // frameMax is the largest frame a client takes; the original bounds its replies by nothing.
 const frameMax = 64 << 20
 
-// run is one run of one script at one side.
-type run struct {
+// Run is a script under way at one side. It is for one goroutine.
+type Run struct {
 	side    *Side
 	ctx     context.Context
 	canon   *Canon
@@ -56,22 +58,43 @@ type ticket struct {
 	passwd []byte
 }
 
-// Run runs the script and returns what the clients saw. Sessions that the script left open are
-// closed. An error is of this side as a whole: it could not be reached.
-func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
+// Start begins a script. The caller must Close the Run.
+func (s *Side) Start(ctx context.Context) (*Run, error) {
 	base, err := s.lastZxid(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{side: s, ctx: ctx, canon: newCanon(base, time.Now()), clients: map[string]*client{}}
-	defer r.disconnect()
-	for i, turn := range script.turns() {
-		r.turn = i
+	return &Run{side: s, ctx: ctx, canon: newCanon(base, time.Now()), clients: map[string]*client{}}, nil
+}
+
+// Steps runs further steps and returns what the clients saw. An error is of this side as a
+// whole: it could not be reached.
+func (r *Run) Steps(script Script) (Transcript, error) {
+	r.out = nil
+	for _, turn := range script.turns() {
 		if err := r.runTurn(turn); err != nil {
-			return r.out, fmt.Errorf("%s: turn %d (%s): %w", s.Name, i, turn[0].String(), err)
+			return r.out, fmt.Errorf("%s: turn %d (%s): %w", r.side.Name, r.turn, turn[0].String(), err)
 		}
+		r.turn++
 	}
-	return r.out, r.closeSessions()
+	return r.out, nil
+}
+
+// Close ends the script: sessions that it left open are closed.
+func (r *Run) Close() error {
+	err := r.closeSessions()
+	r.disconnect()
+	return err
+}
+
+// Run runs a whole script.
+func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
+	r, err := s.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.Steps(script)
+	return t, errors.Join(err, r.Close())
 }
 
 // lastZxid asks the server for the zxid of its last transaction.
@@ -89,7 +112,8 @@ func (s *Side) lastZxid(ctx context.Context) (int64, error) {
 	return zxid, nil
 }
 
-// word asks a four-letter word. After it, the word may carry further bytes.
+// word asks a four-letter word and returns the answer, "" if the connection was closed without
+// one. After it, the word may carry further bytes.
 func (s *Side) word(ctx context.Context, word string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -104,15 +128,13 @@ func (s *Side) word(ctx context.Context, word string) (string, error) {
 	if _, err := io.WriteString(c, word); err != nil {
 		return "", fmt.Errorf("%s: send %s: %w", s.Name, word, err)
 	}
-	b, err := io.ReadAll(c)
-	if err != nil && len(b) == 0 {
-		return "", fmt.Errorf("%s: read answer to %s: %w", s.Name, word, err)
-	}
+	// An error is no answer, as an end without one is: the server took the word for a length.
+	b, _ := io.ReadAll(c)
 	return string(b), nil
 }
 
 // runTurn runs the steps of one turn, and ends it.
-func (r *run) runTurn(steps Script) error {
+func (r *Run) runTurn(steps Script) error {
 	first := &steps[0]
 	mark := len(r.out)
 	r.sortAll, r.sortAt = first.Action == ActWait, 0
@@ -130,17 +152,25 @@ func (r *run) runTurn(steps Script) error {
 	return nil
 }
 
-func (r *run) act(steps Script) error {
+func (r *Run) act(steps Script) error {
 	first := &steps[0]
 	switch first.Action {
 	case ActWait:
 		return sleep(r.ctx, first.Wait)
 	case ActWord:
+		// What a server counts about the last replies it may count a moment after they are read.
+		if err := sleep(r.ctx, settle); err != nil {
+			return err
+		}
 		text, err := r.side.word(r.ctx, first.Word)
 		if err != nil {
 			return err
 		}
-		r.record(Frame{Kind: Text, Data: []byte(canonWord(first.Word, text))})
+		if text == "" {
+			r.record(Frame{Kind: Closed})
+			return nil
+		}
+		r.record(Frame{Kind: Text, Data: []byte(r.canon.word(first.Word, text))})
 		return nil
 	case ActConnect:
 		return r.connect(first)
@@ -168,13 +198,13 @@ func (r *run) act(steps Script) error {
 }
 
 // record appends a frame to the transcript.
-func (r *run) record(f Frame) {
+func (r *Run) record(f Frame) {
 	f.Turn = r.turn
 	r.out = append(r.out, f)
 }
 
 // copyOf returns a copy of b that stays.
-func (r *run) copyOf(b []byte) []byte {
+func (r *Run) copyOf(b []byte) []byte {
 	if cap(r.arena)-len(r.arena) < len(b) {
 		r.arena = make([]byte, 0, max(64<<10, len(b)))
 	}
@@ -185,7 +215,7 @@ func (r *run) copyOf(b []byte) []byte {
 
 // barrier sends a ping on every connection but that of except and waits for the answers: what
 // the turn caused has then arrived.
-func (r *run) barrier(except string) {
+func (r *Run) barrier(except string) {
 	for _, name := range r.names {
 		if cl := r.clients[name]; name != except && cl.conn != nil {
 			r.sendEnd(cl)
@@ -199,7 +229,7 @@ func (r *run) barrier(except string) {
 }
 
 // sendEnd sends the ping that ends a turn for cl.
-func (r *run) sendEnd(cl *client) {
+func (r *Run) sendEnd(cl *client) {
 	cl.out = cl.out[:0]
 	if r.side.Ensemble {
 		cl.request(&Step{Code: wire.OpSync, Raw: []byte{0, 0, 0, 1, '/'}, Cut: -1}, r.canon, true)
@@ -210,7 +240,7 @@ func (r *run) sendEnd(cl *client) {
 
 // sortEvents sorts, within frames, what has no order: the events of a transaction that
 // ended a session, which removes its ephemeral nodes in the order of a hash set.
-func (r *run) sortEvents(frames Transcript) {
+func (r *Run) sortEvents(frames Transcript) {
 	zxid := func(f *Frame) int64 {
 		if f.Kind != Event || len(f.Data) < 12 {
 			return 0

@@ -29,10 +29,10 @@ func (f *Frame) text() string {
 	if f == nil {
 		return "nothing"
 	}
-	if f.Kind == Text {
-		return strings.TrimRight(string(f.Data), "\n")
-	}
 	prefix := f.Client + ": "
+	if f.Client == "" {
+		prefix = ""
+	}
 	switch f.Kind {
 	case Reply:
 		return prefix + f.replyText()
@@ -42,12 +42,33 @@ func (f *Frame) text() string {
 		return prefix + f.eventText()
 	case Connected:
 		return prefix + f.connectText()
+	case Text:
+		return wordText(string(f.Data))
 	case Stray:
 		return fmt.Sprintf("%sstray %x", prefix, f.Data)
 	case Missing, Silent:
 		return fmt.Sprintf("%s%s, waiting for %v", prefix, f.Kind, f.Op)
 	}
 	return prefix + f.Kind.String()
+}
+
+// wordText writes the answer to a four-letter word so that blank lines and a missing newline at
+// the end show.
+func wordText(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	if last := len(lines) - 1; lines[last] == "" {
+		lines = lines[:last]
+	}
+	for i, line := range lines {
+		whole, ok := strings.CutSuffix(line, "\n")
+		if lines[i] = "| " + whole; whole == "" {
+			lines[i] = "|"
+		}
+		if !ok {
+			lines[i] += " (no newline)"
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // headerText writes xid, zxid and code of a reply.

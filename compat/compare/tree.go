@@ -10,7 +10,7 @@ import (
 func (s *Step) path() string { return s.Args[0].s }
 
 // tree reads every node from path down, level by level: data, ACL, children and stat.
-func (r *run) tree(cl *client, path string) {
+func (r *Run) tree(cl *client, path string) {
 	level := []string{path}
 	for len(level) > 0 && cl.conn != nil {
 		var next []string
@@ -27,7 +27,7 @@ func (r *run) tree(cl *client, path string) {
 
 // remove deletes everything below path, deepest first, then path itself unless it is "/". Below
 // "/" the nodes of the server are spared.
-func (r *run) remove(cl *client, path string) {
+func (r *Run) remove(cl *client, path string) {
 	all, level := []string{path}, []string{path}
 	for len(level) > 0 && cl.conn != nil {
 		mark := len(r.out)
@@ -56,7 +56,7 @@ func (r *run) remove(cl *client, path string) {
 }
 
 // askAll sends each of the read requests ops for each path.
-func (r *run) askAll(cl *client, paths []string, ops ...wire.OpCode) {
+func (r *Run) askAll(cl *client, paths []string, ops ...wire.OpCode) {
 	cl.out = cl.out[:0]
 	for _, p := range paths {
 		for _, op := range ops {

@@ -1,4 +1,233 @@
 package compare
 
-// canonWord returns the answer to a four-letter word with what must differ replaced.
-func canonWord(word, text string) string { return text }
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// word returns the answer to a four-letter word in canonical form: numbers that measure time,
+// bytes on disk or the process become N, ports P, directories DIR, versions VERSION and dates DATE;
+// zxids and session ids become as in a transcript; lines that have no order are sorted.
+// What is counted (requests, connections, nodes, watches) stays.
+func (c *Canon) word(word, text string) string {
+	switch word[:min(4, len(word))] {
+	case "conf":
+		return each(text, confLine)
+	case "cons":
+		return sortLines(each(text, c.connectionLine))
+	case "dirs":
+		return each(text, func(line string) string { return numbers.ReplaceAllString(line, "N") })
+	case "dump":
+		return c.dump(text)
+	case "envi":
+		return each(text, func(line string) string {
+			if key, _, ok := strings.Cut(line, "="); ok {
+				return key + "=V"
+			}
+			return line
+		})
+	case "hash":
+		return strings.Join(slices.Compact(strings.Split(each(text, hashLine), "\n")), "\n")
+	case "mntr":
+		return sortLines(each(text, monitorLine))
+	case "srvr", "stat":
+		return c.serverText(text)
+	case "wchc", "wchp":
+		return c.watchText(text)
+	}
+	return text
+}
+
+// The patterns are compiled when the package is loaded and never change.
+var (
+	numbers    = regexp.MustCompile(`-?\d+(\.\d+)?`)
+	remotePort = regexp.MustCompile(`(/127\.0\.0\.1):\d+`)
+	hexNumber  = regexp.MustCompile(`0x[0-9a-f]+`)
+	measured   = regexp.MustCompile(`\b(est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
+	lastZxid   = regexp.MustCompile(`\blzxid=0x([0-9a-f]+)`)
+	versionAt  = regexp.MustCompile(`ersion: .*, built on .*`)
+	javaDate   = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
+	bucketLine = regexp.MustCompile(`^\d+ expire at DATE:$`)
+	setsLine   = regexp.MustCompile(`Sets \(\d+\)/`)
+	digestLine = regexp.MustCompile(`^[0-9a-f]+: [0-9]+$`)
+)
+
+// each applies f to every line.
+func each(text string, f func(string) string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if line != "" {
+			lines[i] = f(line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sortLines sorts the lines that have text, and leaves empty ones where they are.
+func sortLines(text string) string {
+	lines := strings.Split(text, "\n")
+	var full []string
+	for _, line := range lines {
+		if line != "" {
+			full = append(full, line)
+		}
+	}
+	slices.Sort(full)
+	for i, line := range lines {
+		if line != "" {
+			lines[i], full = full[0], full[1:]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sid writes the session id in hex as in a transcript.
+func (c *Canon) sid(hex string) string {
+	id, err := strconv.ParseUint(strings.TrimPrefix(hex, "0x"), 16, 64)
+	if err != nil || id == 0 {
+		return hex
+	}
+	return sessionText(c.session(int64(id)))
+}
+
+func confLine(line string) string {
+	key, value, _ := strings.Cut(line, "=")
+	switch key {
+	case "clientPort":
+		value = "P"
+	case "dataDir", "dataLogDir":
+		if rest, ok := strings.CutSuffix(value, "/data/version-2"); ok && rest != "" {
+			value = "DIR/data/version-2"
+		}
+	case "dataDirSize", "dataLogSize":
+		value = numbers.ReplaceAllString(value, "N")
+	}
+	return key + "=" + value
+}
+
+// connectionLine is a line of cons or stat.
+func (c *Canon) connectionLine(line string) string {
+	line = remotePort.ReplaceAllString(line, "$1:P")
+	line = measured.ReplaceAllString(line, "$1=N")
+	line = lastZxid.ReplaceAllStringFunc(line, func(s string) string {
+		z, err := strconv.ParseUint(s[len("lzxid=0x"):], 16, 64)
+		if err != nil {
+			return s
+		}
+		return "lzxid=" + zxidText(c.zxid(int64(z)))
+	})
+	if before, rest, ok := strings.Cut(line, "sid=0x"); ok {
+		hex, after, _ := strings.Cut(rest, ",")
+		line = before + "sid=" + c.sid(hex) + "," + after
+	}
+	return line
+}
+
+func hashLine(line string) string {
+	if digestLine.MatchString(line) {
+		return "ZXID: DIGEST"
+	}
+	return line
+}
+
+// dump merges the buckets of each table: how sessions fall into them is up to the clock.
+func (c *Canon) dump(text string) string {
+	var out, bucket []string
+	flush := func() {
+		slices.Sort(bucket)
+		out, bucket = append(out, bucket...), nil
+	}
+	inBucket := false
+	for _, line := range strings.Split(text, "\n") {
+		line = javaDate.ReplaceAllString(line, "DATE")
+		line = remotePort.ReplaceAllString(line, "$1:P")
+		line = setsLine.ReplaceAllString(line, "Sets (N)/")
+		line = hexNumber.ReplaceAllStringFunc(line, c.sid)
+		switch {
+		case bucketLine.MatchString(line):
+			if !inBucket {
+				out = append(out, "N expire at DATE:")
+			}
+			inBucket = true
+		case strings.HasPrefix(line, "\t"):
+			bucket = append(bucket, line)
+		default:
+			flush()
+			inBucket = false
+			out = append(out, line)
+		}
+	}
+	flush()
+	return strings.Join(out, "\n")
+}
+
+// counted are the keys of mntr whose values two servers must agree on.
+func counted() []string {
+	return []string{
+		"zk_server_state", "zk_num_alive_connections", "zk_outstanding_requests", "zk_znode_count", "zk_watch_count", "zk_ephemerals_count",
+		"zk_approximate_data_size", "zk_global_sessions", "zk_local_sessions", "zk_packets_received", "zk_packets_sent",
+		"zk_max_client_response_size", "zk_min_client_response_size", "zk_last_client_response_size",
+		"zk_auth_failed_count", "zk_connection_request_count", "zk_bytes_received_count",
+		"zk_sum_node_created_watch_count", "zk_sum_node_deleted_watch_count", "zk_sum_node_changed_watch_count", "zk_sum_node_children_watch_count",
+		"zk_cnt_node_created_watch_count", "zk_cnt_node_deleted_watch_count", "zk_cnt_node_changed_watch_count", "zk_cnt_node_children_watch_count",
+	}
+}
+
+func monitorLine(line string) string {
+	key, _, ok := strings.Cut(line, "\t")
+	if !ok || slices.Contains(counted(), key) {
+		return line
+	}
+	if key == "zk_version" {
+		return key + "\tVERSION"
+	}
+	return key + "\tN"
+}
+
+// serverText is the answer to srvr or stat. The connections are sorted.
+func (c *Canon) serverText(text string) string {
+	text = versionAt.ReplaceAllString(text, "ersion: VERSION, built on DATE")
+	head, rest, ok := strings.Cut(text, "Clients:\n")
+	if ok {
+		clients, tail, _ := strings.Cut(rest, "\n\n")
+		text = head + "Clients:\n" + sortLines(each(clients, c.connectionLine)) + "\n\n" + tail
+	}
+	return each(text, func(line string) string {
+		key, value, _ := strings.Cut(line, ": ")
+		switch key {
+		case "Latency min/avg/max":
+			return key + ": " + numbers.ReplaceAllString(value, "N")
+		case "Zxid":
+			z, err := strconv.ParseUint(strings.TrimPrefix(value, "0x"), 16, 64)
+			if err != nil {
+				return line
+			}
+			return fmt.Sprintf("%s: %s", key, zxidText(c.zxid(int64(z))))
+		}
+		return line
+	})
+}
+
+// watchText is the answer to wchc or wchp: a line, and lines that belong to it behind a tab.
+func (c *Canon) watchText(text string) string {
+	var groups []string
+	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		line = hexNumber.ReplaceAllStringFunc(line, c.sid)
+		if strings.HasPrefix(line, "\t") && len(groups) > 0 {
+			groups[len(groups)-1] += "\n" + line
+			continue
+		}
+		groups = append(groups, line)
+	}
+	for i, g := range groups {
+		first, rest, ok := strings.Cut(g, "\n")
+		if ok {
+			groups[i] = first + "\n" + sortLines(rest)
+		}
+	}
+	slices.Sort(groups)
+	return strings.Join(groups, "\n") + "\n"
+}

@@ -26,6 +26,9 @@ import (
 // name is the value of -target. It is a flag of the test binary, set once before any test runs.
 var name = flag.String("target", "", "servers to test: zookeeper or holt; empty skips")
 
+// Named reports whether a kind of server was named: a test that can do without processes asks.
+func Named() bool { return *name != "" }
+
 // Kind returns the kind of server under test, and skips the test when none was named.
 func Kind(t testing.TB) ensemble.Kind {
 	t.Helper()

@@ -1,0 +1,52 @@
+package compare
+
+import (
+	"strings"
+
+	"holt/wire"
+)
+
+// Acceptance is a difference between Holt and the original that is wanted.
+type Acceptance struct {
+	Name   string // as scripts name it
+	Reason string
+}
+
+// Accepted returns every difference that is accepted. Each is shown by a script in testdata,
+// except for those that Canon removes from every answer, whose names end in "(always)".
+func Accepted() []Acceptance {
+	return []Acceptance{}
+}
+
+// poisonous reports whether the original, as far as known, would stop or go into a state of its own on the request: it is
+// for scripts that go to Holt only.
+func poisonous(s *Step) bool {
+	for i := range s.Parts {
+		if poisonous(&s.Parts[i]) {
+			return true
+		}
+	}
+	switch s.Code {
+	case wire.OpCreateTTL:
+		// A TTL below zero passes the validation of a mode without TTL; the transaction then fails when
+		// it is applied, and the server stops.
+		return s.Op != nil && !wire.CreateMode(s.Args[3].n).TTL() && s.Args[4].n < 0
+	case wire.OpCreate, wire.OpCreate2, wire.OpSetData, wire.OpCreateContainer:
+		// The limits of "/": IllegalArgumentException in PathTrie, when it is applied.
+		return s.Op != nil && (strings.HasPrefix(s.Args[0].s, "/zookeeper/quota/zookeeper_"))
+	}
+	return false
+}
+
+// spoiledPoison reports whether a damaged request could turn into a poisonous one.
+func spoiledPoison(s *Step) bool {
+	if s.Code == wire.OpCreateTTL || s.Code == wire.OpMulti {
+		return true
+	}
+	for i := range s.Args {
+		if strings.HasPrefix(s.Args[i].s, "/zookeeper") {
+			return true
+		}
+	}
+	return false
+}
