@@ -25,6 +25,9 @@ func (s *Server) onLeadership(l quorum.Leadership) {
 		s.pipeline.proposer.drop()
 	}
 	s.pipeline.setLeader(l.Leader)
+	if l.Leader != 0 {
+		s.readyOnce.Do(func() { close(s.ready) })
+	}
 	select {
 	case s.leaderChanged <- struct{}{}:
 	default: // one change is already waiting; the ticker looks at the newest

@@ -17,7 +17,16 @@ import (
 	"holt/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// runAsHolt is the variable that makes the test binary the holt command, so that
+// tests can start processes without a build.
+const runAsHolt = "HOLT_TEST_RUN_AS_HOLT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsHolt) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fakeMember is a server that does as it is told.
 type fakeMember struct {
