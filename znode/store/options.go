@@ -49,7 +49,7 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 	// Pebble's own limits, at which writes wait for as long as it takes, are out
 	// of reach: makeRoom waits before, and knows of failures.
 	o := &pebble.Options{
-		FS:                          sealedFS{s.opts.FS, s.Err},
+		FS:                          sealedFS{s.opts.FS, s.Err, s.fail},
 		Cache:                       blocks,
 		DisableWAL:                  true,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -81,4 +81,12 @@ func (quiet) Errorf(string, ...any) {}
 
 // Fatalf is called where Pebble does not know what it has written, and
 // when its memory makes no sense to it. It returns: callers cope, or panic; the seal keeps them from doing harm.
-func (q quiet) Fatalf(format string, args ...any) { q.s.fail(fmt.Errorf(format, args...)) }
+func (q quiet) Fatalf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	for _, a := range args {
+		if e, ok := a.(error); ok {
+			err = e // the text is mostly no more than that, and says nothing to errors.Is
+		}
+	}
+	q.s.fail(err)
+}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
-
-	"github.com/pmezard/go-difflib/difflib"
 
 	"holt/znode/store"
 	"holt/znode/znodetest"
@@ -78,9 +77,17 @@ func checkDump(t *testing.T, e *znodetest.Env, want string) {
 		t.Fatal(err)
 	}
 	if got != want {
-		diff, _ := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-			A: difflib.SplitLines(want), B: difflib.SplitLines(got), FromFile: "want", ToFile: "got", Context: 1,
-		})
-		t.Fatalf("after entry %d:\n%s", e.Applied, diff)
+		t.Fatalf("after entry %d:\n%s", e.Applied, firstDifference(got, want))
 	}
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range g {
+		if i >= len(w) || g[i] != w[i] {
+			return fmt.Sprintf("line %d\n got %s\nwant %s", i+1,
+				strings.Join(g[i:min(i+3, len(g))], "\n     "), strings.Join(w[min(i, len(w)):min(i+3, len(w))], "\n     "))
+		}
+	}
+	return fmt.Sprintf("lines are missing: %q", w[len(g):])
 }

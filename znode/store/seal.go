@@ -7,7 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// sealedFS is a file system on which nothing changes any more once sealed reports an error.
+// sealedFS is a file system on which nothing changes any more once sealed reports an error; fail makes it so.
 //
 // Pebble goes on after some failures that leave it unsure of what is on disk
 // (a manifest whose sync failed, for one), trying again what it has already
@@ -16,6 +16,7 @@ import (
 type sealedFS struct {
 	vfs.FS
 	sealed func() error
+	fail   func(error)
 }
 
 func (fs sealedFS) file(f vfs.File, err error) (vfs.File, error) {
@@ -47,7 +48,13 @@ func (fs sealedFS) ReuseForWrite(oldname, newname string, category vfs.DiskWrite
 }
 
 // OpenDir's file is only used to sync the directory.
-func (fs sealedFS) OpenDir(name string) (vfs.File, error) { return fs.file(fs.FS.OpenDir(name)) }
+func (fs sealedFS) OpenDir(name string) (vfs.File, error) {
+	f, err := fs.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return sealedDir{f, fs}, nil
+}
 
 func (fs sealedFS) Link(oldname, newname string) error {
 	if err := fs.sealed(); err != nil {
@@ -94,6 +101,24 @@ func (fs sealedFS) GetDiskUsage(path string) (vfs.DiskUsage, error) {
 }
 
 func (fs sealedFS) Unwrap() vfs.FS { return fs.FS }
+
+// sealedDir is a directory that may be synced. Where that fails Pebble panics,
+// also in the background, where nobody can catch it. So it is told that all is
+// well, but nothing it does from then on reaches the disk, and all who ask Err learn why.
+type sealedDir struct {
+	vfs.File
+	fs sealedFS
+}
+
+func (d sealedDir) Sync() error {
+	if d.fs.sealed() != nil {
+		return nil
+	}
+	if err := d.File.Sync(); err != nil {
+		d.fs.fail(err)
+	}
+	return nil
+}
 
 // sealedFile is a file of a sealedFS that may be written to.
 type sealedFile struct {

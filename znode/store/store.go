@@ -3,9 +3,12 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"holt/wire"
 	"holt/znode"
@@ -58,14 +61,32 @@ func Open(dir string, opts Options) (_ *Store, err error) {
 	blocks := pebble.NewCache(s.opts.BlockCacheBytes + 2*s.opts.MemTableBytes)
 	defer blocks.Unref() // the database has its own reference
 	s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+	if errors.Is(err, os.ErrNotExist) && stillborn(s.opts.FS, dir) {
+		err = s.opts.FS.RemoveAll(dir)
+		if err == nil {
+			s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open tree in %s: %w", dir, err)
 	}
 	s.view = s.db.NewSnapshot()
-	if err := s.load(); err != nil {
+	if err := errors.Join(s.load(), s.Err()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open tree in %s: %w", dir, err), s.Close())
 	}
 	return s, nil
+}
+
+// stillborn reports whether dir is what a crash may leave of the making of a
+// database: the marker that names its manifest, but neither manifest nor tables.
+func stillborn(fs vfs.FS, dir string) bool {
+	names, err := fs.List(dir)
+	for _, name := range names {
+		if strings.HasPrefix(name, "MANIFEST-") || strings.HasSuffix(name, ".sst") {
+			return false
+		}
+	}
+	return err == nil
 }
 
 func (s *Store) load() error {
@@ -115,7 +136,7 @@ func (s *Store) Close() error {
 		}
 	}
 	if s.Err() == nil {
-		errs = append(errs, s.db.Flush())
+		errs = append(errs, s.flush())
 	}
 	errs = append(errs, s.db.Close())
 	if err := errors.Join(errs...); err != nil {
@@ -161,7 +182,8 @@ func (s *Store) Durable() (uint64, error) {
 	if it.First() {
 		state, err = decodeState(it.Value())
 	}
-	if err = errors.Join(err, it.Close()); err != nil {
+	// A sync that failed may have been taken for a success.
+	if err = errors.Join(err, it.Error(), it.Close(), s.Err()); err != nil {
 		return 0, fmt.Errorf("read durable index: %w", err)
 	}
 	return state.Applied, nil
@@ -169,8 +191,24 @@ func (s *Store) Durable() (uint64, error) {
 
 // Flush makes all that was prepared durable and waits for it.
 func (s *Store) Flush() error {
-	if err := s.db.Flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return fmt.Errorf("flush tree: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) flush() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	// Pebble's Flush would wait for as long as its attempts fail.
+	done, err := s.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-s.failed:
 	}
 	return s.Err()
 }

@@ -66,10 +66,17 @@ func (e *Env) Restart() error {
 
 // Do appends an entry to the log and applies it. An entry's commands are 10 ms apart from the last one's.
 func (e *Env) Do(cmds ...Command) ([]Result, error) {
-	e.Now += 10
-	e.Log = append(e.Log, Entry{e.Zxid + 1, e.Now, cmds})
-	e.Zxid += wire.Zxid(len(cmds))
+	e.Append(cmds)
 	return e.Next()
+}
+
+// Append adds an entry to the log without applying it.
+func (e *Env) Append(cmds []Command) Entry {
+	e.Now += 10
+	entry := Entry{e.Zxid + 1, e.Now, cmds}
+	e.Log = append(e.Log, entry)
+	e.Zxid += wire.Zxid(len(cmds))
+	return entry
 }
 
 // Next applies the next entry of the log.
