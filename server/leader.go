@@ -258,7 +258,7 @@ func (s *Server) reap() {
 	}
 	for _, p := range paths {
 		s.log.Debug("reap", zap.String("path", p))
-		s.proposeInternal(&apply.Command{Op: wire.OpDeleteContainer, Body: (&wire.DeleteContainerRequest{Path: p}).AppendTo(nil)})
+		s.proposeInternal(&apply.Command{Op: wire.OpDeleteContainer, Body: apply.AppendReap(nil, p, int64(s.cfg.ContainerMaxNeverUsedMillis))})
 	}
 }
 

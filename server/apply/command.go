@@ -3,208 +3,194 @@ package apply
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"math/bits"
 	"unsafe"
 
 	"holt/wire"
 )
 
-// OpAttach is a client's reconnect: it takes over its session on another
-// connection, maybe on another member. Not an op code of the protocol.
-const OpAttach wire.OpCode = -100
-
-// Flags are what a command's origin or the leader says about it.
-type Flags uint8
-
-const (
-	// AfterRead: reads of the session wait between an earlier command of it and
-	// this one. The leader puts the two into different entries, so that a
-	// member can answer those reads in between.
-	AfterRead Flags = 1 << iota
-	// EnforceQuota, SkipACL and TTLEnabled are settings of the origin's process.
-	EnforceQuota
-	SkipACL
-	TTLEnabled
-	// Expired: a closeSession that the leader decided on.
-	Expired
-)
-
-// Origin numbers a command. Member 0 is the leader itself, whose commands have
-// no number.
+// Origin numbers a command. See the package comment.
 type Origin struct {
-	Member, Incarnation, Seq uint64
+	// Member is the id of the member that the command came from; 0 for
+	// commands of the leader's own, which have no number and are lost with it.
+	Member uint64
+	// Incarnation grows with each start of the member.
+	Incarnation uint64
+	Seq         uint64 // from 1
 }
 
-// Command is one command of an entry. Slices and strings of a decoded one alias
-// the entry.
+// Flags of a command: settings of its origin that decide the result, and facts about it.
+type Flags uint16
+
+const (
+	// AfterRead says that the session has reads waiting between this command and an
+	// earlier one: the leader puts the two into different entries. No effect here.
+	AfterRead Flags = 1 << iota
+	// EnforceQuota refuses what exceeds a hard limit [enforceQuota].
+	EnforceQuota
+	// SkipACL lets everybody do everything [skipACL].
+	SkipACL
+	// TTLEnabled allows nodes with a TTL [extendedTypesEnabled].
+	TTLEnabled
+	// Expired marks a closeSession of the leader's as one of a silent session. No effect here.
+	Expired
+	// NoDigest takes the scheme digest away [DigestAuthenticationProvider.enabled=false].
+	NoDigest
+	// SASL and X509 add these schemes.
+	SASL
+	X509
+
+	flagsKnown = X509<<1 - 1
+)
+
+// OpAttach connects a session to the member that the command comes from, if the password is
+// right. A client's reconnect; the body is that of AppendCreateSession.
+const OpAttach wire.OpCode = -100
+
+// Command is one request that changes something.
 type Command struct {
-	Origin     Origin
-	Session    wire.SessionID
-	Xid        wire.Xid
-	Op         wire.OpCode
-	Flags      Flags
+	Origin
+	Session wire.SessionID
+	Xid     wire.Xid
+	Op      wire.OpCode // a write of the protocol, or OpAttach
+	Flags   Flags
+	// Identities are those of the connection when the request arrived.
 	Identities []wire.Identity
-	// Body is the request record as the client sent it; for createSession and
-	// attach what AppendConnect makes.
+	// Body is the request's record exactly as received; what createSession, OpAttach and
+	// the leader's own commands have there is told by the functions that append it.
 	Body []byte
 }
 
-// The encoding of a command, numbers big-endian:
-//
-//	flags 1 │ session 8 │ xid 4 │ op 4 │ member uv │ incarnation uv │ seq uv │
-//	identities uv │ (scheme, id: length uv, bytes)… │ body: length uv, bytes
-//
-// The fixed part comes first so that PeekCommand need not decode the rest.
-const commandFixed = 1 + 8 + 4 + 4
+// Reasons why a command or entry cannot be decoded.
+var (
+	errTruncated  = errors.New("ends early")
+	errFlags      = errors.New("unknown flags")
+	errRange      = errors.New("number out of range")
+	errIdentities = errors.New("more identities than bytes")
+)
 
-// EncodedLen is the most bytes AppendTo appends.
+// commandFixed is the size of the fields before the variable ones.
+const commandFixed = 2 + 8 + 8
+
+// EncodedLen is the number of bytes that AppendTo appends.
 func (c *Command) EncodedLen() int {
-	n := commandFixed + 5*binary.MaxVarintLen64 + len(c.Body)
+	n := commandFixed + uvarintLen(c.Member) + uvarintLen(c.Seq) + uvarintLen(zigzag(int64(c.Xid))) + uvarintLen(zigzag(int64(c.Op)))
+	n += uvarintLen(uint64(len(c.Identities)))
 	for i := range c.Identities {
-		n += 2*binary.MaxVarintLen32 + len(c.Identities[i].Scheme) + len(c.Identities[i].ID)
+		id := &c.Identities[i]
+		n += uvarintLen(uint64(len(id.Scheme))) + len(id.Scheme) + uvarintLen(uint64(len(id.ID))) + len(id.ID)
 	}
-	return n
+	return n + len(c.Body)
 }
 
-// AppendTo appends the encoding.
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
+func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
+
+// AppendTo appends the encoded command.
 func (c *Command) AppendTo(b []byte) []byte {
-	b = append(b, byte(c.Flags))
+	b = binary.BigEndian.AppendUint16(b, uint16(c.Flags))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Session))
-	b = binary.BigEndian.AppendUint32(b, uint32(c.Xid))
-	b = binary.BigEndian.AppendUint32(b, uint32(c.Op))
-	b = binary.AppendUvarint(b, c.Origin.Member)
-	b = binary.AppendUvarint(b, c.Origin.Incarnation)
-	b = binary.AppendUvarint(b, c.Origin.Seq)
+	b = binary.BigEndian.AppendUint64(b, c.Incarnation)
+	b = binary.AppendUvarint(b, c.Member)
+	b = binary.AppendUvarint(b, c.Seq)
+	b = binary.AppendVarint(b, int64(c.Xid))
+	b = binary.AppendVarint(b, int64(c.Op))
 	b = binary.AppendUvarint(b, uint64(len(c.Identities)))
 	for i := range c.Identities {
 		b = appendText(b, c.Identities[i].Scheme)
 		b = appendText(b, c.Identities[i].ID)
 	}
-	return appendText(b, unsafe.String(unsafe.SliceData(c.Body), len(c.Body)))
+	return append(b, c.Body...)
 }
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// PeekCommand returns the session and flags of an encoded command; zeros if it
-// is too short to have any.
+// PeekCommand returns what a leader needs to know of an encoded command; zeros if it is too
+// short to be one.
 func PeekCommand(b []byte) (wire.SessionID, Flags) {
 	if len(b) < commandFixed {
 		return 0, 0
 	}
-	return wire.SessionID(binary.BigEndian.Uint64(b[1:])), Flags(b[0])
+	return wire.SessionID(binary.BigEndian.Uint64(b[2:])), Flags(binary.BigEndian.Uint16(b))
 }
 
-var errShort = errors.New("ends early")
+// Decode reads an encoded command, all of b. Strings and body alias b. It fails on anything that AppendTo
+// does not write; for bytes from other members.
+func (c *Command) Decode(b []byte) error {
+	_, err := c.decode(b, nil)
+	return err
+}
 
-// reader takes an encoding apart; it keeps the first error.
-type reader struct {
+// decode is Decode with the identities appended to ids, which is returned.
+func (c *Command) decode(b []byte, ids []wire.Identity) ([]wire.Identity, error) {
+	if len(b) < commandFixed {
+		return ids, errTruncated
+	}
+	c.Flags = Flags(binary.BigEndian.Uint16(b))
+	if c.Flags&^flagsKnown != 0 {
+		return ids, errFlags
+	}
+	c.Session = wire.SessionID(binary.BigEndian.Uint64(b[2:]))
+	c.Incarnation = binary.BigEndian.Uint64(b[10:])
+	s := scanner{b: b[commandFixed:]}
+	c.Member, c.Seq = s.uvarint(), s.uvarint()
+	c.Xid, c.Op = wire.Xid(s.int32()), wire.OpCode(s.int32())
+	n := s.uvarint()
+	if n > uint64(len(s.b))/2 {
+		return ids, errIdentities
+	}
+	from := len(ids)
+	for range n {
+		ids = append(ids, wire.Identity{Scheme: s.text(), ID: s.text()})
+	}
+	c.Identities = ids[from:len(ids):len(ids)]
+	c.Body = s.b
+	return ids, s.err
+}
+
+// scanner reads the variable fields; it keeps the first error.
+type scanner struct {
 	b   []byte
 	err error
 }
 
-func (r *reader) fixed(n int) []byte {
-	if r.err != nil || len(r.b) < n {
-		r.err = errShort
-		return make([]byte, n)
+func (s *scanner) fail(err error) {
+	if s.err == nil {
+		s.err = err
 	}
-	p := r.b[:n]
-	r.b = r.b[n:]
-	return p
+	s.b = nil
 }
 
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if r.err != nil || n <= 0 {
-		r.err = errShort
+func (s *scanner) uvarint() uint64 {
+	v, n := binary.Uvarint(s.b)
+	if n <= 0 {
+		s.fail(errTruncated)
 		return 0
 	}
-	r.b = r.b[n:]
+	s.b = s.b[n:]
 	return v
 }
 
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if r.err != nil || n > uint64(len(r.b)) {
-		r.err = errShort
-		return nil
+func (s *scanner) int32() int32 {
+	u := s.uvarint()
+	v := int64(u>>1) ^ -int64(u&1)
+	if v != int64(int32(v)) {
+		s.fail(errRange)
+		return 0
 	}
-	p := r.b[:n:n]
-	r.b = r.b[n:]
-	return p
+	return int32(v)
 }
 
-func (r *reader) text() string {
-	p := r.bytes()
-	return unsafe.String(unsafe.SliceData(p), len(p))
-}
-
-// decode reads the next command into c, whose Identities it reuses.
-func (r *reader) decode(c *Command) {
-	p := r.fixed(commandFixed)
-	c.Flags = Flags(p[0])
-	c.Session = wire.SessionID(binary.BigEndian.Uint64(p[1:]))
-	c.Xid = wire.Xid(binary.BigEndian.Uint32(p[9:]))
-	c.Op = wire.OpCode(binary.BigEndian.Uint32(p[13:]))
-	c.Origin = Origin{Member: r.uvarint(), Incarnation: r.uvarint(), Seq: r.uvarint()}
-	n := r.uvarint()
-	if n > uint64(len(r.b))/2 { // an identity takes two bytes at least
-		r.err = errShort
-		return
+func (s *scanner) text() string {
+	n := s.uvarint()
+	if n > uint64(len(s.b)) {
+		s.fail(errTruncated)
+		return ""
 	}
-	c.Identities = c.Identities[:0]
-	for range n {
-		c.Identities = append(c.Identities, wire.Identity{Scheme: r.text(), ID: r.text()})
-	}
-	c.Body = r.bytes()
-}
-
-// entryVersion is the format of an entry; a machine refuses one it does not
-// know.
-const entryVersion = 1
-
-// AppendEntry appends a Raft entry: the leader's time in ms and commands as
-// their origins encoded them.
-//
-//	version 1 │ time 8 │ commands until the end
-func AppendEntry(b []byte, timeMillis int64, commands ...[]byte) []byte {
-	n := 9
-	for _, c := range commands {
-		n += len(c)
-	}
-	if cap(b)-len(b) < n {
-		b = append(make([]byte, 0, len(b)+n), b...)
-	}
-	b = append(b, entryVersion)
-	b = binary.BigEndian.AppendUint64(b, uint64(timeMillis))
-	for _, c := range commands {
-		b = append(b, c...)
-	}
-	return b
-}
-
-// openEntry returns the stamp of an entry and a reader of its commands.
-func openEntry(data []byte) (timeMillis int64, r reader, err error) {
-	if len(data) < 9 {
-		return 0, r, errShort
-	}
-	if data[0] != entryVersion {
-		return 0, r, fmt.Errorf("format version %d, this member knows %d: it needs a newer holt", data[0], entryVersion)
-	}
-	return int64(binary.BigEndian.Uint64(data[1:])), reader{b: data[9:]}, nil
-}
-
-// AppendConnect makes the body of createSession and attach.
-func AppendConnect(b []byte, timeoutMillis int32, passwd [wire.PasswdSize]byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(timeoutMillis))
-	return append(b, passwd[:]...)
-}
-
-func decodeConnect(body []byte) (timeoutMillis int32, passwd [wire.PasswdSize]byte, ok bool) {
-	if len(body) != 4+wire.PasswdSize {
-		return 0, passwd, false
-	}
-	copy(passwd[:], body[4:])
-	return int32(binary.BigEndian.Uint32(body)), passwd, true
+	v := s.b[:n]
+	s.b = s.b[n:]
+	return unsafe.String(unsafe.SliceData(v), len(v))
 }

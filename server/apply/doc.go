@@ -1,43 +1,69 @@
-// Package apply is the replicated state machine: it takes committed entries of
-// commands, changes tree and session table, and tells what happened.
+// Package apply is the replicated state machine: committed entries in, the new
+// state of tree and sessions, results and changes out.
 //
-//	Apply(entry)
-//	  1. no lock: each command is decoded and judged against the tree and what
-//	     the entry changed so far; results of this member's own commands are
-//	     encoded
-//	  2. the store writes ONE batch: nodes, sessions, numbering, applied index
-//	  3. write lock: the batch becomes what readers see; then, command by command,
-//	     changes and result go to the Sink
+// # The contract
 //
-// # Contract
+// Machine.Apply is a function of the state and the entry. Members that apply the same
+// entries have the same tree, sessions, zxid and digest and give the same results,
+// whatever they were started with, how often they restarted on the way and what is in their caches. So
+// nothing here, in znode or in session looks at a clock, a random number, a setting of the process,
+// or an order that a map happens to have. What may differ between members is settled
+// before an entry is proposed, and travels in it:
 //
-// Apply is a function of state and entry: no clock, randomness, environment,
-// goroutine, float, log, or map order that can be seen. What may differ between
-// members is settled before an entry is proposed: identities, session ids,
-// passwords, negotiated timeouts by the origin; the time, expiry and reaping by
-// the leader. Settings of one process (EnforceQuota, SkipACL, TTLEnabled) travel
-// as Flags of the command. What a sink does with results is local.
+//	by the origin    request as received, identities, session id, password and negotiated
+//	                 timeout, settings that decide results (Flags)
+//	by the leader    wall time; expiry of sessions, reaping of containers and TTL nodes
 //
-// # Zxids
+// Results that clients see may change only under a new entry format.
 //
-// Each command takes one, also a rejected one (as in ZooKeeper), except attach
-// and commands that are ignored. The counter starts at 1 in a new epoch; the
-// epoch grows by at least one with each Raft term, and when the counter is used
-// up. The first entry of a term, which holds no command, moves the last zxid to
-// the new epoch's 0.
+// # Vocabulary
 //
-// # Numbering
+// A command is one request that changes something. Its origin is the member whose client sent
+// it; the leader has commands of its own, which have no origin (Member 0). An entry is
+// what Raft replicates: the commands that a leader collected, with its time stamp.
+// An own command is one that this run of this process is the origin of: only
+// for these are replies encoded and results told.
 //
-// Commands of a member are numbered within its incarnation. The machine takes
-// each number once and in order: a number that was taken, one of an older
-// incarnation, and one behind a gap are ignored, without a zxid or result. So a
-// member may send again what it has not seen applied.
+//	entry     version(1) millis(8) { length(uvarint) command }...       nothing at all: a leader's first
+//	command   flags(2) session(8) incarnation(8) member(uvarint) seq(uvarint) xid(varint) op(varint)
+//	          identities(uvarint) { scheme, id, each with length(uvarint) }... body
+//
+// # The way of an entry
+//
+//	Apply ── phase 1, readers go on ───────────────────── phase 2, readers wait ─────────────
+//	  decode │ number taken? │ zxid │ judge and change │ Prepare ║ Commit │ for each command:
+//	         │ no: ignored   │      │ (seen by nobody) │ a batch ║        │   Sink.Change ...
+//	         └───────────────┴──────┴──────────────────┘ to disk ║        │   Sink.Session...
+//	          for each command                                   ║        │   Sink.Result
+//
+// So a client is told of a change before it can see it, and of all changes up to the zxid of
+// a reply before that reply.
+//
+// # Numbers
+//
+// Commands of a member are numbered from 1 in each run of its process
+// (incarnation). A number is taken once and in order: a command is ignored, with no
+// zxid and no result, if its incarnation is over, its number was taken, or one
+// before it is missing. A member may therefore send again all that it has
+// not seen the result of, to any leader.
+//
+// Each command takes the next zxid, rejected or not, except attach. The first entry of a Raft
+// term begins the next epoch, from 1, with the counter at 0; so does a counter that is used up, with
+// no change of leader.
 //
 // # Concurrency
 //
-// Apply is called from one goroutine. Readers take RLock; between RLock and
-// RUnlock tree, sessions and LastZxidLocked are of one state.
+// Apply and Replace belong to one goroutine. Everything else may be called by
+// any, under the read lock where it says so.
 //
-// Left out: sessions' liveness (session.Tracker), watches (server/watch),
-// connections.
+// # Failures
+//
+// Outcomes are wire.ErrCodes in a Result. An error returned by Apply means that
+// this member could not do its work, or that the log is not what it should be: the
+// Machine must then not be used any more; readers have seen nothing of the entry.
+//
+// # Left out
+//
+// Reads and watches (server), what makes entries (server's pipeline and leader), replication (quorum),
+// the rules of the tree (znode).
 package apply

@@ -12,102 +12,65 @@ import (
 	"holt/znode"
 )
 
-// Store is where the state is kept: the tree, and this package's own records
-// beside it.
+// Store is where a Machine keeps its state.
 type Store interface {
 	znode.Store
-	// EachRecord calls visit for the records whose keys begin with prefix.
-	// Key and value are valid during the call.
+	// Record returns the value of a record that is no part of the tree, nil if there is none.
+	Record(key []byte) ([]byte, error)
+	// EachRecord calls visit for the records whose keys begin with prefix, in order.
+	// What it is given is valid during the call.
 	EachRecord(prefix []byte, visit func(key, value []byte) error) error
 }
 
-// Config says whose machine it is. Nothing in it changes what Apply does to the
-// state.
+// Config says who this member is. It decides for whom results are encoded, not what they are.
 type Config struct {
-	// Member and Incarnation are those of this process: the results of its own
-	// commands are reported.
-	Member, Incarnation uint64
+	Member      uint64
+	Incarnation uint64
 }
 
-// The records of this package, by the first byte of their key.
-const (
-	recordMeta    = 'm' // one: counters, see appendMeta
-	recordSession = 's' // session id 8: session.Facts
-	recordOrigin  = 'o' // member 8: incarnation 8, seq 8
-)
-
-// origin is how far the commands of a member were taken.
-type origin struct{ incarnation, seq uint64 }
-
-// Machine is the state machine of one member.
+// Machine is the replicated state of one member.
 type Machine struct {
-	cfg   Config
-	store Store
-	tree  *znode.Tree
+	cfg Config
 
-	// mu is the lock of readers against the moment in which an entry becomes
-	// visible. It guards tree's view, sessions, zxid.
-	mu       sync.RWMutex
+	mu sync.RWMutex
+	// Written by Apply with mu held; read by others under its read side. Apply itself,
+	// the only writer, reads without.
+
+	tree     *znode.Tree
 	sessions *session.Table
-	zxid     wire.Zxid
-	lastZxid atomic.Int64 // zxid, readable without the lock
+	lastZxid atomic.Int64 // of what is visible
 	applied  atomic.Uint64
 
-	// The rest is the apply goroutine's.
+	// The rest is the applying goroutine's.
 
-	term    uint64
-	time    int64 // of the last entry, ms
-	origins map[uint64]origin
-
-	// Of the entry being applied.
-	next     wire.Zxid           // last zxid handed out
-	moved    map[uint64]struct{} // members whose origin changed
-	outcomes []outcome
-	replies  []byte // encoded replies of own commands
-	records  []znode.Record
-	cmd      Command
-	decoder  wire.Decoder
-	change   watch.Change
-	result   Result
+	state   state
+	exec    execution
+	records []znode.Record
+	scratch []byte // their keys and values
+	change  watch.Change
+	metrics Metrics
 }
 
-// outcome is what phase 3 reports of one command.
-type outcome struct {
-	kind    outcomeKind
-	own     bool
-	drop    bool
-	err     wire.ErrCode
-	zxid    wire.Zxid
-	events  int // end of its events in the tree's list
-	reply   [2]int
-	facts   session.Facts // of createSession, attach, closeSession
-	origin  Origin
-	session wire.SessionID
-	xid     wire.Xid
-	op      wire.OpCode
-}
-
-type outcomeKind uint8
-
+// Keys of records.
 const (
-	plain outcomeKind = iota
-	opened
-	closed
-	attached
+	keyState   = "m"
+	keySession = "s" // and the id
 )
 
-// Open reads the state in store.
+// Open returns a machine in the state that store holds.
 func Open(store Store, cfg Config) (*Machine, error) {
-	m := &Machine{
-		cfg: cfg, store: store, sessions: session.NewTable(),
-		origins: make(map[uint64]origin),
-		moved:   make(map[uint64]struct{}),
+	m := &Machine{cfg: cfg}
+	if err := m.load(store); err != nil {
+		return nil, err
 	}
-	return m, m.load()
+	return m, nil
 }
 
-// Replace takes over the state of another store, which replace returns. Readers
-// are held off meanwhile. Called on the apply goroutine.
+// Replace has the machine go on from the state of the store that replace returns, made from a
+// snapshot. Readers are held off from before replace is called, which may close the former
+// store. What lies between the two states is told to no sink: the caller must end
+// all connections, whose watches would miss changes, and ask Taken which commands will have
+// no result. For the applying goroutine. After an error the machine must not be used any more.
 func (m *Machine) Replace(replace func() (Store, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,225 +78,180 @@ func (m *Machine) Replace(replace func() (Store, error)) error {
 	if err != nil {
 		return err
 	}
-	m.store = store
-	m.sessions = session.NewTable()
-	clear(m.origins)
-	return m.load()
+	return m.load(store)
 }
 
-// Taken returns the number of the last command that was taken of this member's
-// present incarnation. Called on the apply goroutine.
-func (m *Machine) Taken() uint64 {
-	if o := m.origins[m.cfg.Member]; o.incarnation == m.cfg.Incarnation {
-		return o.seq
-	}
-	return 0
-}
-
-func (m *Machine) load() error {
-	tree, err := znode.NewTree(m.store)
+func (m *Machine) load(store Store) error {
+	tree, err := znode.NewTree(store)
 	if err != nil {
 		return err
 	}
-	m.tree = tree
-	m.term, m.time, m.zxid = 0, 0, 0
-	err = m.store.EachRecord(nil, func(key, value []byte) error {
-		switch {
-		case len(key) == 1 && key[0] == recordMeta && len(value) == metaSize:
-			m.term = binary.BigEndian.Uint64(value)
-			m.zxid = wire.Zxid(binary.BigEndian.Uint64(value[8:]))
-			m.time = int64(binary.BigEndian.Uint64(value[16:]))
-			return nil
-		case len(key) == 9 && key[0] == recordSession:
-			f, err := session.DecodeFacts(wire.SessionID(binary.BigEndian.Uint64(key[1:])), value)
-			m.sessions.Load(f)
-			return err
-		case len(key) == 9 && key[0] == recordOrigin && len(value) == 16:
-			m.origins[binary.BigEndian.Uint64(key[1:])] = origin{binary.BigEndian.Uint64(value), binary.BigEndian.Uint64(value[8:])}
-			return nil
+	var s state
+	b, err := store.Record([]byte(keyState))
+	if err == nil && b != nil {
+		s, err = decodeState(b)
+	}
+	if err != nil {
+		return fmt.Errorf("read state of the machine: %w", err)
+	}
+	sessions := session.NewTable()
+	err = store.EachRecord([]byte(keySession), func(key, value []byte) error {
+		if len(key) != len(keySession)+8 {
+			return fmt.Errorf("key %x", key)
 		}
-		return fmt.Errorf("record %x of %d bytes is none of this version's", key, len(value))
+		f, err := session.DecodeFacts(wire.SessionID(binary.BigEndian.Uint64(key[len(keySession):])), value)
+		sessions.Load(f)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read state: %w", err)
+		return fmt.Errorf("read sessions: %w", err)
 	}
-	m.next = m.zxid
-	m.lastZxid.Store(int64(m.zxid))
+	m.tree, m.sessions, m.state = tree, sessions, s
+	m.lastZxid.Store(int64(s.zxid))
 	m.applied.Store(tree.Applied())
 	return nil
 }
 
-// RLock holds off the moment in which the next entry becomes visible. It must
-// be held briefly and not be taken twice by one goroutine.
+// RLock holds off changes of what readers see. Readers may hold it together; keep it briefly.
 func (m *Machine) RLock() { m.mu.RLock() }
 
 // RUnlock ends RLock.
 func (m *Machine) RUnlock() { m.mu.RUnlock() }
 
-// Tree is the tree; under RLock its readers may be called.
+// Tree returns the tree, for its reading methods under the read lock.
 func (m *Machine) Tree() *znode.Tree { return m.tree }
 
-// Sessions is the session table, to be read under RLock.
+// Sessions returns the sessions, for its reading methods under the read lock.
 func (m *Machine) Sessions() *session.Table { return m.sessions }
 
-// LastZxidLocked is the zxid of the state that is read under RLock.
-func (m *Machine) LastZxidLocked() wire.Zxid { return m.zxid }
-
-// LastZxid is the zxid of the visible state, without a lock: it may be older
-// than what a reader finds a moment later.
+// LastZxid is the zxid of what readers see. It may be older than what they see next.
 func (m *Machine) LastZxid() wire.Zxid { return wire.Zxid(m.lastZxid.Load()) }
 
-// Applied is the index of the last entry applied.
+// LastZxidLocked is LastZxid under the read lock, exact for what is read under it.
+func (m *Machine) LastZxidLocked() wire.Zxid { return m.LastZxid() }
+
+// Applied is the index of the last entry that readers see.
 func (m *Machine) Applied() uint64 { return m.applied.Load() }
 
-// Term is that of the last entry applied; for the apply goroutine.
-func (m *Machine) Term() uint64 { return m.term }
-
-// Apply applies one committed entry; data is empty for one that holds no
-// commands. An error means that this member cannot go on: nothing of the entry
-// is visible.
-func (m *Machine) Apply(index, term uint64, data []byte, sink Sink) error {
-	m.begin(term)
-	if len(data) > 0 {
-		if err := m.execute(data); err != nil {
-			return fmt.Errorf("apply entry %d: %w", index, err)
-		}
+// Taken is the number of the last own command that was taken, 0 if none was. For the applying goroutine.
+func (m *Machine) Taken() uint64 {
+	i, ok := m.state.find(m.cfg.Member)
+	if !ok || m.state.origins[i].incarnation != m.cfg.Incarnation {
+		return 0
 	}
-	if err := m.tree.Prepare(index, m.appendRecords()); err != nil {
+	return m.state.origins[i].seq
+}
+
+// Term is that of the last entry applied. For the applying goroutine.
+func (m *Machine) Term() uint64 { return m.state.term }
+
+// Apply carries out the entry at an index of the log, later than all before it. data
+// is as AppendEntry made it, or empty. See the package comment for all that happens.
+func (m *Machine) Apply(index, term uint64, data []byte, sink Sink) error {
+	if err := m.apply(index, term, data, sink); err != nil {
 		return fmt.Errorf("apply entry %d: %w", index, err)
 	}
-	m.mu.Lock()
-	m.publish(index, sink)
-	m.mu.Unlock()
 	return nil
 }
 
-// begin makes room for an entry and moves to the epoch of its term.
-func (m *Machine) begin(term uint64) {
-	m.outcomes, m.replies, m.records = m.outcomes[:0], m.replies[:0], m.records[:0]
-	if cap(m.replies) > 1<<20 {
-		m.replies = nil
+func (m *Machine) apply(index, term uint64, data []byte, sink Sink) error {
+	if last := m.applied.Load(); index <= last {
+		return fmt.Errorf("entry %d was applied", last)
 	}
-	if term > m.term {
-		m.term = term
-		m.next = wire.MakeZxid(m.next.Epoch()+1, 0)
-	}
-}
-
-// nextZxid hands out a zxid. An epoch whose counter is used up is left, as
-// after an election in ZooKeeper.
-func (m *Machine) nextZxid() wire.Zxid {
-	if m.next.Counter() == 1<<32-1 {
-		m.next = wire.MakeZxid(m.next.Epoch()+1, 0)
-	}
-	m.next++
-	return m.next
-}
-
-// execute is phase 1.
-func (m *Machine) execute(data []byte) error {
-	stamp, r, err := openEntry(data)
-	if err != nil {
+	if err := m.state.enterTerm(term); err != nil {
 		return err
 	}
-	m.time = max(m.time, stamp)
-	for len(r.b) > 0 {
-		r.decode(&m.cmd)
-		if r.err != nil {
-			return fmt.Errorf("command %d: %w", len(m.outcomes)+1, r.err)
-		}
-		if m.take(&m.cmd.Origin) {
-			m.run(&m.cmd)
+	x := &m.exec
+	x.begin(m)
+	if len(data) > 0 {
+		if err := x.run(data); err != nil {
+			return err
 		}
 	}
+	m.encodeRecords()
+	if err := m.tree.Prepare(index, m.records); err != nil {
+		return err
+	}
+	m.metrics.count(x)
+	m.publish(index, sink)
+	x.end()
 	return nil
 }
 
-// take decides by its number whether a command is taken.
-func (m *Machine) take(o *Origin) bool {
-	if o.Member == 0 {
-		return true
-	}
-	last := m.origins[o.Member]
-	switch {
-	case o.Incarnation < last.incarnation:
-		return false
-	case o.Incarnation > last.incarnation:
-		last = origin{incarnation: o.Incarnation}
-	}
-	if o.Seq != last.seq+1 {
-		return false
-	}
-	last.seq = o.Seq
-	m.origins[o.Member] = last
-	m.moved[o.Member] = struct{}{}
-	return true
-}
-
-const metaSize = 24
-
-// appendRecords returns this package's records of the entry.
-func (m *Machine) appendRecords() []znode.Record {
-	meta := make([]byte, 0, metaSize)
-	meta = binary.BigEndian.AppendUint64(meta, m.term)
-	meta = binary.BigEndian.AppendUint64(meta, uint64(m.next))
-	meta = binary.BigEndian.AppendUint64(meta, uint64(m.time))
-	m.records = append(m.records, znode.Record{Key: []byte{recordMeta}, Value: meta})
-	for member := range m.moved {
-		o := m.origins[member]
-		value := binary.BigEndian.AppendUint64(nil, o.incarnation)
-		value = binary.BigEndian.AppendUint64(value, o.seq)
-		m.records = append(m.records, znode.Record{Key: recordKey(recordOrigin, member), Value: value})
-	}
-	clear(m.moved)
+// encodeRecords lists the records that the entry changed.
+func (m *Machine) encodeRecords() {
+	m.records, m.scratch = m.records[:0], m.scratch[:0]
+	m.addRecord(keyState, 0, true, m.state.appendTo)
 	m.sessions.Changed(func(f *session.Facts, open bool) {
-		rec := znode.Record{Key: recordKey(recordSession, uint64(f.ID))}
-		if open {
-			rec.Value = f.AppendTo(nil)
-		}
-		m.records = append(m.records, rec)
+		m.addRecord(keySession, f.ID, open, f.AppendTo)
 	})
-	return m.records
 }
 
-func recordKey(kind byte, id uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{kind}, id)
+// addRecord adds a record whose key is that of its space and the id, if not 0. Slices of scratch stay good
+// when it moves: what is in them is written once.
+func (m *Machine) addRecord(space string, id wire.SessionID, keep bool, value func([]byte) []byte) {
+	b := append(m.scratch, space...)
+	if id != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+	}
+	key := b[len(m.scratch):]
+	n := len(b)
+	if keep {
+		b = value(b)
+		m.records = append(m.records, znode.Record{Key: key, Value: b[n:len(b):len(b)]})
+	} else {
+		m.records = append(m.records, znode.Record{Key: key})
+	}
+	m.scratch = b
 }
 
-// publish is phase 3.
+// publish shows readers the entry and tells the sink of it.
 func (m *Machine) publish(index uint64, sink Sink) {
+	x := &m.exec
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.tree.Commit()
 	m.sessions.Commit()
-	m.zxid = m.next
-	m.lastZxid.Store(int64(m.zxid))
+	m.lastZxid.Store(int64(m.state.zxid))
 	m.applied.Store(index)
-	events := m.tree.Events()
-	done := 0
-	for i := range m.outcomes {
-		o := &m.outcomes[i]
-		for ; done < o.events; done++ {
-			e := &events[done]
-			m.change = watch.Change{Type: e.Type, Path: e.Path, Zxid: e.Zxid, ACL: e.ACL.Entries(), ParentACL: e.ParentACL.Entries()}
-			sink.Change(&m.change)
+
+	events, told := x.events(), 0
+	for i := range x.outcomes {
+		o := &x.outcomes[i]
+		m.tell(events[told:o.events], sink)
+		told = o.events
+		switch o.session {
+		case sessionMoved:
+			sink.SessionMoved(&o.facts)
+		case sessionOpened:
+			sink.SessionOpened(&o.facts)
+		case sessionClosed:
+			sink.SessionClosed(o.facts.ID)
 		}
-		m.report(o, sink)
+		if o.own {
+			if o.bodyTo > o.bodyFrom {
+				o.result.Body = x.body[o.bodyFrom:o.bodyTo]
+			}
+			sink.Result(&o.cmd, &o.result)
+		}
+	}
+	m.tell(events[told:], sink)
+}
+
+func (m *Machine) tell(events []znode.Event, sink Sink) {
+	for i := range events {
+		e := &events[i]
+		m.change = watch.Change{Type: e.Type, Path: e.Path, Zxid: e.Zxid, ACL: e.ACL.Entries(), ParentACL: e.ParentACL.Entries()}
+		sink.Change(&m.change)
 	}
 	m.change = watch.Change{}
 }
 
-func (m *Machine) report(o *outcome, sink Sink) {
-	switch o.kind {
-	case opened:
-		sink.SessionOpened(&o.facts)
-	case closed:
-		sink.SessionClosed(o.facts.ID)
-	case attached:
-		sink.SessionMoved(&o.facts)
+// trim lets go of what a slice holds, and of the slice if it is large.
+func trim[T any](s []T, keep int) []T {
+	if cap(s) > keep {
+		return nil
 	}
-	if !o.own {
-		return
-	}
-	m.result = Result{Err: o.err, Zxid: o.zxid, Body: m.replies[o.reply[0]:o.reply[1]], Drop: o.drop, Facts: o.facts}
-	m.cmd = Command{Origin: o.origin, Session: o.session, Xid: o.xid, Op: o.op, Identities: m.cmd.Identities[:0]}
-	sink.Result(&m.cmd, &m.result)
+	clear(s)
+	return s[:0]
 }

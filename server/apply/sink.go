@@ -6,34 +6,34 @@ import (
 	"holt/wire"
 )
 
-// Sink is told what an entry did. Its methods are called in the order of the
-// commands, while the write lock is held and the new state is visible. They must
-// not block and not keep what they are given.
+// Sink is told what an entry did. Its methods are called by Apply, in the order
+// of the commands, while the machine's write lock is held and the new state is in
+// place. They must not block and must not use the machine; what they are given is valid
+// during the call. For one command the order is: changes, session, result.
 type Sink interface {
-	// Change is a change of the tree, for watches.
+	// Change is called for each change that watches may fire on.
 	Change(c *watch.Change)
-	// Result is that of a command of this member's present incarnation; they
-	// come in the order of their numbers, behind the command's changes.
-	Result(c *Command, r *Result)
-	// SessionOpened and SessionClosed come on every member; SessionClosed before
-	// the result of the command that closed it.
+	// SessionOpened tells that a session was created.
 	SessionOpened(f *session.Facts)
-	SessionClosed(id wire.SessionID)
-	// SessionMoved: the session is attached to f.Owner now, maybe again to the
-	// same member, maybe with another timeout.
+	// SessionMoved tells that a session was taken up by another connection, of the
+	// member f.Owner, which may be the same as before; the timeout may be another.
 	SessionMoved(f *session.Facts)
+	// SessionClosed tells that a session has ended.
+	SessionClosed(id wire.SessionID)
+	// Result is called for each own command, in the order of the numbers, with none left out.
+	Result(c *Command, r *Result)
 }
 
-// Result is the outcome of a command.
+// Result is what came of a command.
 type Result struct {
-	Err  wire.ErrCode
+	Err wire.ErrCode
+	// Zxid is the command's own; for OpAttach, which has none, the latest.
 	Zxid wire.Zxid
-	// Body is the encoded record of the reply, empty if it has none.
+	// Body is the encoded record of the reply, for those that have one.
 	Body []byte
-	// Drop: the connection is to be closed without a reply, because its session
-	// is no more or belongs to another member now. ZooKeeper: never answers
-	// either.
+	// Drop says that there is no reply: the session has ended or is another member's, and the
+	// connection that the command came from must be closed.
 	Drop bool
-	// Facts are those of the session after createSession or attach.
+	// Facts are those of the session, after a createSession or OpAttach that went well.
 	Facts session.Facts
 }
