@@ -185,7 +185,7 @@ func TestServeEnds(t *testing.T) {
 		{"signal", func(w *world) { w.stop <- syscall.SIGTERM }, 0, "stopped"},
 		{"disk fails", func(w *world) {
 			w.onStart = func(m *fakeMember) error { m.failed <- fmt.Errorf("write log: %w", syscall.ENOSPC); return nil }
-		}, 3, "holt: member 0 stops: write log: no space left on device\n"},
+		}, 3, "holt: member 1 stops: write log: no space left on device\n"},
 		{"close fails", func(w *world) {
 			w.stop <- syscall.SIGTERM
 			w.onStart = func(m *fakeMember) error { m.err = syscall.EIO; return nil }

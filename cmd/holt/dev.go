@@ -220,18 +220,14 @@ func (d *devEnsemble) failure(i int, err error) error {
 	return &exitError{exitFailed, fmt.Errorf("member %d stops: %w", i+1, err)}
 }
 
-// close ends all members at once: one by one, each would look for a successor
-// among members that are about to end.
+// close ends the members one by one, so that a leader finds a successor and
+// none waits for one that is ending too.
 func (d *devEnsemble) close() error {
-	errs := make(chan error)
+	var errs []error
 	for _, m := range d.members {
-		go func() { errs <- m.Close() }()
+		errs = append(errs, m.Close())
 	}
-	var all []error
-	for range d.members {
-		all = append(all, <-errs)
-	}
-	return errors.Join(all...)
+	return errors.Join(errs...)
 }
 
 // clients are the addresses that clients connect to.

@@ -265,3 +265,30 @@ func TestServeExitCodes(t *testing.T) {
 		}
 	}
 }
+func TestDevEnsembleProcess(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 2 {
+		p := startProcess(t, "dev", "-n", "3", "--port", "0", "--data", dir, "-o", "json")
+		r := p.ready()
+		if len(r.Clients) != 3 {
+			t.Fatalf("ready: %+v", r)
+		}
+		modes := map[string]int{}
+		for i, addr := range r.Clients {
+			_, mode, _ := strings.Cut(fourLetterWord(t, addr, "srvr"), "Mode: ")
+			mode, _, _ = strings.Cut(mode, "\n")
+			modes[mode]++
+			c := connect(t, addr)
+			if _, err := c.Sync("/"); err != nil {
+				t.Errorf("sync at member %d: %v", i+1, err)
+			}
+			create(t, c, fmt.Sprintf("/round-%d-%d", round, i), "x")
+			expect(t, c, "/round-0-0", "x")
+			c.Close()
+		}
+		if modes["leader"] != 1 || modes["follower"] != 2 {
+			t.Errorf("modes %v", modes)
+		}
+		p.stop(syscall.SIGTERM)
+	}
+}

@@ -147,6 +147,9 @@ func (r *reader) finishEnsemble() {
 	}
 	slices.SortFunc(r.cfg.Members, func(a, b server.Member) int { return int(a.ID) - int(b.ID) })
 	r.cfg.MemberID = r.opts.MyID
+	if len(r.server) == 0 && r.cfg.MemberID == 0 {
+		r.cfg.MemberID = 1 // as in the session ids of a standalone ZooKeeper
+	}
 	if len(r.cfg.Members) == 0 || len(r.errs) > 0 {
 		return
 	}
