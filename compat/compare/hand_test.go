@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -26,9 +27,13 @@ import (
 // and they are compared frame by frame as well; with -target=zookeeper two originals are, and
 // -rewrite writes down what they say.
 func TestHand(t *testing.T) {
+	if rewriting() && (!target.Named() || target.Kind(t) != ensemble.ZooKeeper) {
+		t.Fatal("only the original is to be written down: give -target=zookeeper")
+	}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		h := &hand{file: t}
 		defer h.close()
+		defer h.report()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			h.t = t
 			switch d.Cmd {
@@ -40,7 +45,7 @@ func TestHand(t *testing.T) {
 				h.start(settings)
 				return ""
 			case "run":
-				return h.run(d)
+				return h.check(d, h.run(d))
 			}
 			t.Fatalf("unknown command %q", d.Cmd)
 			return ""
@@ -50,10 +55,60 @@ func TestHand(t *testing.T) {
 
 // hand is a file being run.
 type hand struct {
-	file *testing.T // of the whole file: servers end with it
-	t    *testing.T // of the present directive
-	a, b *Run // a is nil without the original
-	same bool // b is an original too
+	file  *testing.T // of the whole file: servers end with it
+	t     *testing.T // of the present directive
+	a, b  *Run       // a is nil without the original
+	same  bool       // b is an original too
+	diffs []string
+}
+
+// check notes that a block did not print what it should and lets the file go on.
+func (h *hand) check(d *datadriven.TestData, got string) string {
+	if got == d.Expected || rewriting() {
+		return got
+	}
+	h.diffs = append(h.diffs, d.Pos+"\n"+diffLines(d.Expected, got))
+	return d.Expected
+}
+
+func (h *hand) report() {
+	if len(h.diffs) > 0 {
+		h.file.Errorf("- is what the original says\n%s", strings.Join(h.diffs, "\n"))
+	}
+}
+
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
+
+// diffLines returns the lines in which two texts differ, as a longest common subsequence has it.
+func diffLines(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	length := make([][]int, len(x)+1) // of the longest common subsequence of x[i:] and y[j:]
+	for i := range length {
+		length[i] = make([]int, len(y)+1)
+	}
+	for i := len(x) - 1; i >= 0; i-- {
+		for j := len(y) - 1; j >= 0; j-- {
+			if x[i] == y[j] {
+				length[i][j] = length[i+1][j+1] + 1
+			} else {
+				length[i][j] = max(length[i+1][j], length[i][j+1])
+			}
+		}
+	}
+	var out strings.Builder
+	for i, j := 0, 0; i < len(x) || j < len(y); {
+		switch {
+		case i < len(x) && j < len(y) && x[i] == y[j]:
+			i, j = i+1, j+1
+		case i < len(x) && (j == len(y) || length[i+1][j] >= length[i][j+1]):
+			out.WriteString("- " + x[i] + "\n")
+			i++
+		default:
+			out.WriteString("+ " + y[j] + "\n")
+			j++
+		}
+	}
+	return out.String()
 }
 
 func (h *hand) start(settings []string) {
@@ -123,10 +178,13 @@ func (h *hand) run(d *datadriven.TestData) string {
 	if h.a == nil {
 		return saidB
 	}
-	if diff := Compare(ta, tb); diff != nil {
+	if diff := Compare(ta, tb); diff != nil && saidA == saidB {
 		h.t.Errorf("the servers differ: %s", diff)
 	}
-	return saidA
+	if h.same {
+		return saidA
+	}
+	return saidB // what is printed was compared; this shows every line that differs
 }
 
 // sections cuts what is printed for an accepted difference.
