@@ -271,6 +271,7 @@ func appendEvent(b []byte, e *watch.Event) []byte {
 // without it.
 func (c *conn) end() {
 	c.out.flush()
+	c.out.waitClosed()
 	c.out.closeNow()
 	c.stop()
 	c.srv.watches.RemoveAll(c)

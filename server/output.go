@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 const (
@@ -182,6 +183,25 @@ func (o *output) closeAfterFlush() {
 	o.mu.Lock()
 	o.closing = true
 	o.mu.Unlock()
+}
+
+// closeWait bounds waiting for a client to take the last reply of a connection that ends.
+const closeWait = 5 * time.Second
+
+// waitClosed blocks until what was appended before closeAfterFlush is written and the socket
+// closed, if another goroutine is at it; the caller has flushed.
+func (o *output) waitClosed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closing || o.err != nil {
+		return
+	}
+	if err := o.nc.SetWriteDeadline(time.Now().Add(closeWait)); err != nil {
+		return // closed already
+	}
+	for o.err == nil {
+		o.drained.Wait()
+	}
 }
 
 // closeNow closes the socket; what was not written is lost.

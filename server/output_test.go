@@ -56,3 +56,29 @@ func TestOutputClosesAConnectionThatIsNotRead(t *testing.T) {
 		t.Fatalf("client read %d bytes, %v; want %d", len(got), err, outputMax+1)
 	}
 }
+
+// TestOutputEndWaitsForTheWriter: the last reply of a connection was appended while another
+// goroutine was writing an earlier one, which then has to write it.
+func TestOutputEndWaitsForTheWriter(t *testing.T) {
+	client, server := net.Pipe() // without a buffer: a write lasts until it is read
+	defer client.Close()
+	o := &output{}
+	o.init(server, new(bufferPool))
+	o.append(add("first;"))
+	go o.flush()
+	got := make([]byte, 1)
+	if _, err := client.Read(got); err != nil {
+		t.Fatal(err)
+	}
+	o.append(add("last;"))
+	o.closeAfterFlush()
+	o.flush() // somebody writes already
+	go func() {
+		o.waitClosed()
+		o.closeNow()
+	}()
+	rest, err := io.ReadAll(client)
+	if want := "first;last;"; err != nil || string(got)+string(rest) != want {
+		t.Fatalf("client read %q, %v; want %q", string(got)+string(rest), err, want)
+	}
+}
