@@ -6,7 +6,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-input test-kills lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks bench-compare lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ test-input: ## lying lengths, random bytes, clients that never read, 10,000 conn
 
 test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked
 	$(GO) test -count 1 -timeout 25m -v ./compat/history -run TestKillsUnderLoad -target=holt
+
+test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
+	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt
+
+bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
+	$(GO) run ./compat/benchcompare $(ARGS)
 
 lint: ## formatting, vet, staticcheck, import lattice
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi

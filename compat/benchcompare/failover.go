@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holt/compat/ensemble"
+	"holt/compat/history"
+)
+
+// Sizes of the failover measurement.
+const (
+	failoverClients = 4               // per member, each with one write outstanding
+	failoverBefore  = 2 * time.Second // of load, before the kill
+	failoverAfter   = 15 * time.Second
+)
+
+// failover is what clients saw of one kill of the leader.
+type failover struct {
+	resumed time.Duration // from the kill to the first reply, to any client of the other two members, to a write sent after it
+	all     time.Duration // the same until each of those clients had such a reply
+	errors  int           // connections lost and refused writes, at those clients
+}
+
+// compareFailover kills the leader of three under load, in turn, and takes the medians.
+func (c *comparison) compareFailover(ctx context.Context) error {
+	resumed, all, errs := make(map[ensemble.Kind][]float64), make(map[ensemble.Kind][]float64), make(map[ensemble.Kind][]float64)
+	p, err := startPair(ctx, 3)
+	if err != nil {
+		return err
+	}
+	for round := range c.failovers {
+		for _, kind := range kinds() {
+			f, ferr := killLeader(ctx, p[kind], fmt.Sprintf("/failover%d", round))
+			if ferr != nil {
+				return errors.Join(fmt.Errorf("failover of %s: %w", kind, ferr), p.close())
+			}
+			c.progress("leader killed, round %d, %s: writes resume after %v, at all clients after %v, %d errors", round+1, kind, f.resumed, f.all, f.errors)
+			resumed[kind] = append(resumed[kind], millis(f.resumed))
+			all[kind] = append(all[kind], millis(f.all))
+			errs[kind] = append(errs[kind], float64(f.errors))
+		}
+	}
+	const title = "leader killed under load"
+	holt, zk := ensemble.Holt, ensemble.ZooKeeper
+	c.add(row{title, "writes resume, median", "ms", median(resumed[holt]), median(resumed[zk]), atMostOwn(1500, "1.5 s")})
+	c.add(row{title, "writes resume, worst", "ms", highest(resumed[holt]), highest(resumed[zk]), atMostOwn(1500, "1.5 s")})
+	c.add(row{title, "writes resume at all clients, worst", "ms", highest(all[holt]), highest(all[zk]), bound{}})
+	c.add(row{title, "errors at clients of the other two", "", highest(errs[holt]), highest(errs[zk]), atMostOwn(0, "0")})
+	return p.close()
+}
+
+func highest(values []float64) float64 {
+	var most float64
+	for _, v := range values {
+		most = max(most, v)
+	}
+	return most
+}
+
+// killLeader does it once, and has all members running again afterwards.
+func killLeader(ctx context.Context, e *ensemble.Ensemble, root string) (failover, error) {
+	leader, err := e.Leader(ctx)
+	if err != nil {
+		return failover{}, err
+	}
+	if err := history.MakeRegisters(ctx, root, 1, e.Addrs()...); err != nil {
+		return failover{}, err
+	}
+	w := &watchers{recovered: make(chan time.Duration, failoverClients*len(e.Members())), start: time.Now()}
+	loadCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	clients := 0
+	for _, m := range e.Members() {
+		for i := range failoverClients {
+			survivor := m != leader
+			if survivor {
+				clients++
+			}
+			w.wg.Go(func() { w.write(loadCtx, m, m.ID()*100+i, root+"/r0", survivor) })
+		}
+	}
+	pauseFor(ctx, failoverBefore)
+	w.killedAt.Store(int64(time.Since(w.start)))
+	if err := leader.Kill(); err != nil {
+		return failover{}, err
+	}
+	f, err := w.await(clients)
+	stop()
+	w.wg.Wait()
+	f.errors = int(w.errors.Load())
+	return f, errors.Join(err, e.StartAll(ctx))
+}
+
+// watchers are the clients that write while the leader dies.
+type watchers struct {
+	wg        sync.WaitGroup
+	start     time.Time
+	killedAt  atomic.Int64       // since start; 0 until then
+	recovered chan time.Duration // one per surviving client, since the kill
+	errors    atomic.Int64
+}
+
+// write sets a register again and again through one member. A survivor tells when it first had a
+// reply to a write that it sent after the kill.
+func (w *watchers) write(ctx context.Context, m *ensemble.Member, id int, path string, survivor bool) {
+	client := history.NewClient(history.NewRecorder(), id, 10*time.Second, m.Addr())
+	told := false
+	for n := 0; ctx.Err() == nil; n++ {
+		sent := int64(time.Since(w.start))
+		o := &history.Op{Kind: history.Set, Path: path, Token: fmt.Sprint(n), Version: -1}
+		err := client.Do(ctx, o)
+		if ctx.Err() != nil {
+			break
+		}
+		if survivor && (err != nil || !o.OK()) {
+			w.errors.Add(1)
+		}
+		killed := w.killedAt.Load()
+		if survivor && !told && err == nil && o.OK() && killed > 0 && sent > killed {
+			told = true
+			w.recovered <- time.Since(w.start) - time.Duration(killed)
+		}
+		if err != nil && !survivor {
+			return // its member is dead
+		}
+	}
+	client.Abandon()
+}
+
+// await waits until all surviving clients have told.
+func (w *watchers) await(clients int) (failover, error) {
+	var f failover
+	timeout := time.After(failoverAfter)
+	for i := range clients {
+		select {
+		case d := <-w.recovered:
+			if i == 0 {
+				f.resumed = d
+			}
+			f.resumed, f.all = min(f.resumed, d), max(f.all, d)
+		case <-timeout:
+			return f, fmt.Errorf("%d of %d clients cannot write %v after the kill", clients-i, clients, failoverAfter)
+		}
+	}
+	return f, nil
+}
+
+func pauseFor(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

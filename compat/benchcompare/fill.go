@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"holt/compat/ensemble"
+	"holt/compat/history"
+)
+
+// fillHeapMiB is the heap of the original for the load of a million nodes: what zkServer.sh sets.
+// Four million do not fit into that.
+const fillHeapMiB = 1000
+
+// filled is what one server did with many nodes.
+type filled struct {
+	rate     float64       // creates per second
+	cpu      float64       // µs per create
+	resident int64         // bytes, when the last was created
+	restart  time.Duration // from the start of the process, killed before, to the first reply
+}
+
+// fill creates n nodes of 100 bytes under one parent on a fresh server, kills it and starts it
+// again.
+func (c *comparison) fill(ctx context.Context, kind ensemble.Kind, n int) (filled, error) {
+	heap := max(fillHeapMiB, n/1_000_000*fillHeapMiB)
+	e, err := ensemble.Start(ctx, ensemble.Config{Kind: kind, HeapMiB: heap})
+	if err != nil {
+		return filled{}, err
+	}
+	f, err := c.fillServer(ctx, e, n)
+	return f, errors.Join(err, e.Close())
+}
+
+func (c *comparison) fillServer(ctx context.Context, e *ensemble.Ensemble, n int) (filled, error) {
+	r, err := c.generator.run(ctx, e, append(pressed("20", "10", "create"), "--count", strconv.Itoa(n), "--keep")...)
+	if err != nil {
+		return filled{}, err
+	}
+	m := e.Members()[0]
+	if err := m.Kill(); err != nil {
+		return filled{}, err
+	}
+	start := time.Now()
+	if err := m.Start(); err != nil {
+		return filled{}, err
+	}
+	if err := firstReply(ctx, m); err != nil {
+		return filled{}, err
+	}
+	return filled{r.OpsPerSecond, r.Server.CPUPerOp, r.Server.RSSBytes, time.Since(start)}, nil
+}
+
+// firstReply returns when m has answered a read.
+func firstReply(ctx context.Context, m *ensemble.Member) error {
+	client := history.NewClient(history.NewRecorder(), 0, 10*time.Second, m.Addr())
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		err := client.Do(ctx, &history.Op{Kind: history.Get, Path: "/bench"})
+		if err == nil {
+			return client.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("first reply after the restart: %w", err)
+		}
+	}
+}
+
+const mebibyte = 1 << 20
+
+// compareFill measures a million nodes on both, and four million on Holt, whose restart must
+// not depend on their number.
+func (c *comparison) compareFill(ctx context.Context) error {
+	million := c.scaledCount(1_000_000)
+	result := make(map[ensemble.Kind]filled)
+	for _, kind := range kinds() {
+		f, err := c.fill(ctx, kind, million)
+		if err != nil {
+			return fmt.Errorf("fill %s: %w", kind, err)
+		}
+		c.progress("%d nodes, %s: %.0f/s, %.1f µs CPU, %d MiB, restart %v", million, kind, f.rate, f.cpu, f.resident/mebibyte, f.restart)
+		result[kind] = f
+	}
+	holt, zk := result[ensemble.Holt], result[ensemble.ZooKeeper]
+	title := fmt.Sprintf("%d nodes of 100 B under one parent", million)
+	c.add(row{title, "create rate", "/s", holt.rate, zk.rate, atLeast(1.5, "1.5")})
+	c.add(row{title, "server CPU per create", "µs", holt.cpu, zk.cpu, bound{}})
+	c.add(row{title, "memory after", "MiB", float64(holt.resident / mebibyte), float64(zk.resident / mebibyte), atMost(1./4, "1/4")})
+	c.add(row{title, "restart to first reply", "ms", millis(holt.restart), millis(zk.restart), atMostOwn(1000, "1 s")})
+
+	four, err := c.fill(ctx, ensemble.Holt, 4*million)
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", ensemble.Holt, err)
+	}
+	title = fmt.Sprintf("%d nodes of 100 B under one parent", 4*million)
+	c.add(row{title, "create rate", "/s", four.rate, 0, bound{}})
+	c.add(row{title, "memory after", "MiB", float64(four.resident / mebibyte), 0, bound{}})
+	c.add(row{title, "restart to first reply", "ms", millis(four.restart), 0, atMostOwn(2*millis(holt.restart), "2 × that of a quarter")})
+	return nil
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"holt/compat/ensemble"
+)
+
+// kinds are the two columns of the table.
+func kinds() []ensemble.Kind { return []ensemble.Kind{ensemble.Holt, ensemble.ZooKeeper} }
+
+// pair is one running ensemble of each kind.
+type pair map[ensemble.Kind]*ensemble.Ensemble
+
+func startPair(ctx context.Context, members int) (pair, error) {
+	p := make(pair)
+	for _, kind := range kinds() {
+		e, err := ensemble.Start(ctx, ensemble.Config{Kind: kind, Members: members})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), p.close())
+		}
+		p[kind] = e
+	}
+	return p, nil
+}
+
+func (p pair) close() error {
+	var errs []error
+	for _, e := range p {
+		errs = append(errs, e.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// compareLoads measures the loads for ensembles of a number of members.
+func (c *comparison) compareLoads(ctx context.Context, members int) error {
+	var todo []load
+	for _, l := range loads() {
+		if l.members == members && selected(c.only, l.name) {
+			todo = append(todo, l)
+		}
+	}
+	if len(todo) == 0 {
+		return nil
+	}
+	p, err := startPair(ctx, members)
+	if err != nil {
+		return err
+	}
+	for _, l := range todo {
+		if err = c.compareLoad(ctx, p, l); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, p.close())
+}
+
+// compareLoad warms both up with the load and measures it in rounds.
+func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
+	for _, kind := range kinds() {
+		c.progress("%s: warming up %s", l.title, kind)
+		if _, err := c.generator.run(ctx, p[kind], append(l.args, timed(0, c.scaled(warmUp))...)...); err != nil {
+			return err
+		}
+	}
+	reports := make(map[ensemble.Kind][]*report)
+	for round := range c.rounds {
+		order := kinds()
+		if round%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, kind := range order {
+			r, err := c.generator.run(ctx, p[kind], append(l.args, timed(c.scaled(rewarm), c.scaled(measured))...)...)
+			if err != nil {
+				return err
+			}
+			c.progress("%s: round %d, %s: %.0f/s, %.1f µs CPU, p50 %.0f µs, generator %.1f µs", l.title, round+1, kind,
+				r.OpsPerSecond, r.Server.CPUPerOp, r.Latency.P50, r.ClientCPUPerOp)
+			reports[kind] = append(reports[kind], r)
+		}
+	}
+	for _, f := range l.figures {
+		c.add(row{l.title, f.name, f.unit, medianOf(reports[ensemble.Holt], f), medianOf(reports[ensemble.ZooKeeper], f), f.must})
+	}
+	return nil
+}
+
+func medianOf(reports []*report, f figure) float64 {
+	var values []float64
+	for _, r := range reports {
+		values = append(values, f.value(r))
+	}
+	return median(values)
+}
+
+// median returns the middle value, the mean of the two middle ones for an even number, 0 for
+// none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
