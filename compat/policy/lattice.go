@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,7 +55,7 @@ func (l lattice) check(files []file) []string {
 			continue
 		}
 		if f.test {
-			allowed = append(append([]string{f.pkg}, allowed...), l["tests"]...)
+			allowed = slices.Concat([]string{f.pkg}, allowed, l["tests"], l[f.pkg+" tests"])
 		}
 		for _, p := range f.imports() {
 			ours, ok := strings.CutPrefix(p, module+"/")

@@ -129,6 +129,8 @@ func TestRulesFind(t *testing.T) {
 		{source("quorum", "a.go", `package quorum; import "holt/wire/metric"`), ""},
 		{source("quorum", "a_test.go", `package quorum; import "holt/quorum/simnet"`), ""},
 		{source("quorum", "a.go", `package quorum; import "holt/quorum/simnet"`), "quorum/a.go: quorum must not import quorum/simnet"},
+		{source("server/apply", "a_test.go", `package apply; import "holt/znode/store"`), ""},
+		{source("server/apply", "a.go", `package apply; import "holt/znode/store"`), "server/apply/a.go: server/apply must not import znode/store"},
 		{source("server", "a_test.go", `package server; import "holt/compat/ensemble"`), "server/a_test.go: server must not import compat/ensemble"},
 		{source("cmd/holt", "a.go", `package main; import "holt/server"`), ""},
 		{source("cmd/holt", "a.go", `package main; import "holt/compat/ensemble"`), "cmd/holt/a.go: cmd/holt must not import compat/ensemble"},
