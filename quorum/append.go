@@ -50,7 +50,7 @@ func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
 	if err := m.log.Write(writes...); err != nil {
 		return err
 	}
-	m.metrics.LogWrite.Observe(time.Since(start))
+	m.measure(writes, time.Since(start))
 	if in := jobs[0].Install; in != nil {
 		if err := m.install(*in); err != nil {
 			return err
@@ -66,6 +66,24 @@ func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
 	}
 	m.in.add(func(ev *events) { ev.appended = append(ev.appended, jobs...) })
 	return nil
+}
+
+func (m *Member) measure(writes []storage.Write, took time.Duration) {
+	entries, bytes := 0, 0
+	for i := range writes {
+		entries += len(writes[i].Entries)
+		for _, e := range writes[i].Entries {
+			bytes += len(e.GetData())
+		}
+		if writes[i].Truncate > 0 {
+			m.metrics.Truncations.Inc()
+		}
+	}
+	if entries > 0 {
+		m.metrics.LogWriteNanos.Observe(int64(took))
+		m.metrics.LogWriteEntries.Observe(int64(entries))
+		m.metrics.LogWriteBytes.Observe(int64(bytes))
+	}
 }
 
 // install has the state machine take a snapshot over. Other appends wait: what

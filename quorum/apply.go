@@ -75,7 +75,8 @@ func (m *Member) applyJob(a *Apply) error {
 		if err := m.cfg.StateMachine.Apply(ents); err != nil {
 			return fmt.Errorf("apply entries %d to %d: %w", ents[0].Index, ents[len(ents)-1].Index, err)
 		}
-		m.metrics.Apply.Observe(time.Since(start))
+		m.metrics.ApplyNanos.Observe(int64(time.Since(start)))
+		m.metrics.ApplyEntries.Observe(int64(len(ents)))
 		m.applied.Store(ents[len(ents)-1].Index)
 	}
 	m.in.add(func(ev *events) { ev.applied = append(ev.applied, a) })
@@ -105,7 +106,7 @@ func (m *Member) flush() {
 		m.fail(fmt.Errorf("flush state machine: %w", err))
 		return
 	}
-	m.metrics.Flush.Observe(time.Since(start))
+	m.metrics.FlushNanos.Observe(int64(time.Since(start)))
 	durable := sm.Durable()
 	m.in.add(func(ev *events) {
 		ev.calls = append(ev.calls, func(c *Core) { c.Flushed(durable) })

@@ -13,6 +13,7 @@ var ErrBusy = errors.New("too many read barriers wait")
 // done gets ErrClosed. With more than Config.MaxBarriers waiting, done gets ErrBusy,
 // at once and on the caller's goroutine.
 func (m *Member) ReadBarrier(done func(error)) {
+	m.metrics.Barriers.Inc()
 	if m.barriers.Add(1) > int64(m.cfg.MaxBarriers) {
 		m.barriers.Add(-1)
 		done(ErrBusy)

@@ -38,6 +38,9 @@ type Ready struct {
 	Discard []string
 }
 
+// Truncating reports whether the log is to be truncated.
+func (rd *Ready) Truncating() bool { return rd.Append != nil && rd.Append.Truncate > 0 }
+
 // Append is a write to the log and what may be said once it is durable. Jobs
 // that wait may be written together; each is reported.
 type Append struct {

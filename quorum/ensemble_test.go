@@ -141,7 +141,8 @@ func (e *ensemble) settle() (index, count uint64) {
 		all := map[facts]bool{}
 		var f facts
 		for _, n := range e.members {
-			f.index, f.digest, f.count = n.sm.Digest()
+			f.index, f.digest = n.sm.Digest()
+			f.count = n.sm.Count()
 			all[f] = true
 		}
 		if len(all) == 1 {
@@ -150,8 +151,8 @@ func (e *ensemble) settle() (index, count uint64) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	for id, n := range e.members {
-		index, digest, count := n.sm.Digest()
-		e.t.Errorf("member %d: index %d digest %x count %d; %+v", id, index, digest, count, n.Status())
+		index, digest := n.sm.Digest()
+		e.t.Errorf("member %d: index %d digest %x count %d; %+v", id, index, digest, n.sm.Count(), n.Status())
 	}
 	e.t.Fatal("members do not agree")
 	return 0, 0

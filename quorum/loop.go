@@ -86,6 +86,7 @@ func (m *Member) dispatch(rd *Ready) {
 		m.applies.put(applyTask{job: a})
 	}
 	for _, r := range rd.Reads {
+		m.metrics.BarrierRounds.Inc()
 		m.applies.put(applyTask{read: r})
 	}
 	m.dispatchRare(rd)

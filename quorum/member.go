@@ -35,7 +35,7 @@ type Member struct {
 	upkeep   *mailbox[func()] // slow work beside the loop: flushes, removal of files
 	leads    atomic.Pointer[Leadership]
 	applied  atomic.Uint64
-	metrics  *Metrics
+	metrics  Metrics
 
 	snapshots struct {
 		ctx    context.Context // ends with Close
@@ -77,7 +77,6 @@ func Open(cfg Config) (_ *Member, err error) {
 		stopLoop: make(chan struct{}),
 		loopDone: make(chan struct{}),
 		closed:   make(chan struct{}),
-		metrics:  newMetrics(),
 	}
 	m.proposer.max = cfg.MaxUnsaved
 	m.proposer.cond.L = &m.proposer.mu
@@ -128,30 +127,51 @@ func (m *Member) found() error {
 	if _, err := rand.Read(id.Store[:]); err != nil {
 		return fmt.Errorf("draw store id: %w", err)
 	}
-	members := m.cfg.Members
 	if m.cfg.Join {
-		members = nil
+		return Join(m.log, id)
 	}
-	return m.log.Found(id, foundingConf(members))
+	return Found(m.log, id, m.cfg.Members)
 }
 
-// finishInstall repeats what a crash interrupted. The log already begins
-// after the snapshot.
+// Found gives an empty log its first configuration, the founding members.
+func Found(log *storage.Log, id storage.Identity, members []MemberConfig) error {
+	return log.Found(id, foundingConf(members))
+}
+
+// Join prepares an empty log for a member that joins later. It begins before
+// the founders' logs, so that no leader can continue it: a snapshot has to come first,
+// and with it the configuration that the log's changes start from.
+func Join(log *storage.Log, id storage.Identity) error {
+	conf := foundingConf(nil)
+	conf.Index = 0
+	return log.Found(id, conf)
+}
+
 func (m *Member) finishInstall() error {
 	in, ok := m.log.PendingInstall()
 	if err := m.openSnapshots(in.Dir); err != nil || !ok {
 		return err
 	}
-	if m.cfg.StateMachine.Applied() < in.Index {
-		if err := m.cfg.StateMachine.Restore(in.Dir); err != nil {
-			return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
-		}
-	}
-	if err := m.log.EndInstall(); err != nil {
+	if err := FinishInstall(m.log, m.cfg.StateMachine); err != nil {
 		return err
 	}
 	m.discard(in.Dir)
 	return nil
+}
+
+// FinishInstall repeats the installation of a snapshot that a crash
+// interrupted, if there is one. The log already begins after it.
+func FinishInstall(log *storage.Log, sm StateMachine) error {
+	in, ok := log.PendingInstall()
+	if !ok {
+		return nil
+	}
+	if sm.Applied() < in.Index {
+		if err := sm.Restore(in.Dir); err != nil {
+			return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
+		}
+	}
+	return log.EndInstall()
 }
 
 func (m *Member) openCore() error {

@@ -1,37 +1,36 @@
 package quorum
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "holt/wire/metric"
 
-// Metrics are counted always. They may be read at any time.
+// Metrics are counted always and may be read at any time.
 type Metrics struct {
-	// Proposals admitted, LeaderChanges seen, times this member was Elected.
-	Proposals, LeaderChanges, Elected Counter
+	// Proposals admitted by Propose, and their bytes.
+	Proposals, ProposalBytes metric.Counter
+	// ProposeNanos is how long Propose blocked its callers.
+	ProposeNanos metric.Histogram
+
+	// LeaderChanges seen, one to "none" and one from it included; times this
+	// member was Elected.
+	LeaderChanges, Elected metric.Counter
+
+	// LogWriteNanos is the time of one write to the log with its fsync, LogWriteEntries
+	// and LogWriteBytes what it wrote.
+	LogWriteNanos, LogWriteEntries, LogWriteBytes metric.Histogram
+	// Truncations of the log.
+	Truncations metric.Counter
+
+	// ApplyNanos is the time of one call of StateMachine.Apply, ApplyEntries
+	// the entries it took, FlushNanos the time of StateMachine.Flush.
+	ApplyNanos, ApplyEntries, FlushNanos metric.Histogram
+
+	// Barriers asked for, and BarrierRounds that were shared by them.
+	Barriers, BarrierRounds metric.Counter
+
 	// MessagesSent by Send, MessagesReceived by OnMessage.
-	MessagesSent, MessagesReceived Counter
+	MessagesSent, MessagesReceived metric.Counter
 	// Snapshots sent to the end, given up, and installed here.
-	SnapshotsSent, SnapshotsFailed, SnapshotsInstalled Counter
-	// LogWrite is the time of one write to the log with its fsync, Apply that of
-	// one call of StateMachine.Apply, Flush that of StateMachine.Flush.
-	LogWrite, Apply, Flush Duration
+	SnapshotsSent, SnapshotsFailed, SnapshotsInstalled metric.Counter
 }
-
-// Counter counts events.
-type Counter struct{ n atomic.Uint64 }
-
-func (c *Counter) Inc()         { c.n.Add(1) }
-func (c *Counter) Load() uint64 { return c.n.Load() }
-
-// Duration sums up durations.
-type Duration struct {
-	n, sum atomic.Int64
-}
-
-func (d *Duration) Observe(t time.Duration) { d.n.Add(1); d.sum.Add(int64(t)) }
-
-func newMetrics() *Metrics { return &Metrics{} }
 
 // Metrics returns the member's counters.
-func (m *Member) Metrics() *Metrics { return m.metrics }
+func (m *Member) Metrics() *Metrics { return &m.metrics }

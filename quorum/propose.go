@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"sync"
+	"time"
 )
 
 var (
@@ -48,8 +49,12 @@ func (m *Member) ProposeInTerm(term uint64, data []byte) error {
 	}
 	p := &m.proposer
 	p.mu.Lock()
-	for p.admits(term) && p.unsaved >= p.max {
-		p.cond.Wait()
+	if p.admits(term) && p.unsaved >= p.max {
+		start := time.Now()
+		for p.admits(term) && p.unsaved >= p.max {
+			p.cond.Wait()
+		}
+		m.metrics.ProposeNanos.Observe(int64(time.Since(start)))
 	}
 	switch {
 	case p.closed:
@@ -70,6 +75,7 @@ func (m *Member) ProposeInTerm(term uint64, data []byte) error {
 	})
 	p.mu.Unlock()
 	m.metrics.Proposals.Inc()
+	m.metrics.ProposalBytes.Add(int64(len(data)))
 	return nil
 }
 

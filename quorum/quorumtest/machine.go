@@ -81,13 +81,22 @@ func (m *Machine) Applied() uint64 {
 	return m.now.index
 }
 
-// Digest returns the digest of everything up to Applied, and the number of
-// entries with data.
-func (m *Machine) Digest() (index, digest, count uint64) {
+// Digest implements StateMachine.
+func (m *Machine) Digest() (index, digest uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.now.index, m.now.digest, m.now.count
+	return m.now.index, m.now.digest
 }
+
+// Count returns the number of entries with data.
+func (m *Machine) Count() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now.count
+}
+
+// Close implements StateMachine. It saves nothing.
+func (m *Machine) Close() error { return nil }
 
 // Durable implements quorum.StateMachine.
 func (m *Machine) Durable() uint64 {

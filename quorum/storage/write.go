@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"go.etcd.io/raft/v3/raftpb"
@@ -243,8 +245,15 @@ func (s *staged) addConf(c Conf) error {
 	if err := s.b.Set(indexKey(prefixConf, c.Index), v, nil); err != nil {
 		return fmt.Errorf("write configuration at %d: %w", c.Index, err)
 	}
-	// Copy: readers hold the old slice.
-	s.confs = append(s.confs[:len(s.confs):len(s.confs)], c)
+	// A member that restarts comes again to configurations it has written down
+	// before. Copy, since readers hold the old slice.
+	i, found := slices.BinarySearchFunc(s.confs, c.Index, func(c Conf, i uint64) int { return cmp.Compare(c.Index, i) })
+	s.confs = slices.Clone(s.confs)
+	if found {
+		s.confs[i] = c
+	} else {
+		s.confs = slices.Insert(s.confs, i, c)
+	}
 	return nil
 }
 

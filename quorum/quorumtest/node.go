@@ -1,0 +1,313 @@
+package quorumtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"holt/quorum"
+	"holt/quorum/storage"
+)
+
+// StateMachine is what an ensemble under test applies entries to.
+type StateMachine interface {
+	quorum.StateMachine
+	// Digest of everything up to Applied: equal on members that have applied
+	// the same entries, different, as good as always, on others.
+	Digest() (index, digest uint64)
+	Close() error
+}
+
+// Options of an ensemble under test. The zero value means the defaults.
+type Options struct {
+	// Voters and Learners found the ensemble. Default 3 and 0.
+	Voters, Learners int
+	// Open opens the state machine in a directory of a member's disk. Default:
+	// OpenMachine.
+	Open func(disk vfs.FS, dir string) (StateMachine, error)
+	// FlushBytes and LogBytes as in quorum.Config. Defaults 2 KiB and 4 KiB, so
+	// that logs are truncated all the time.
+	FlushBytes, LogBytes int64
+	// Logger receives the cores' lines. Default: none.
+	Logger *zap.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Voters == 0 {
+		o.Voters = 3
+	}
+	if o.Open == nil {
+		o.Open = func(disk vfs.FS, dir string) (StateMachine, error) { return OpenMachine(disk, dir) }
+	}
+	if o.FlushBytes == 0 {
+		o.FlushBytes = 2 << 10
+	}
+	if o.LogBytes == 0 {
+		o.LogBytes = 4 << 10
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	return o
+}
+
+func (o *Options) founders() (members []quorum.MemberConfig) {
+	for i := range o.Voters + o.Learners {
+		members = append(members, quorum.MemberConfig{ID: uint64(i + 1), Addr: fmt.Sprintf("m%d:1", i+1), Learner: i >= o.Voters})
+	}
+	return members
+}
+
+// node is a member taken apart: its core, its disk, and the jobs the core has
+// handed out, done one by one by whoever steps it.
+type node struct {
+	id    uint64
+	opts  *Options
+	check *checker
+
+	disk        *vfs.MemFS
+	log         *storage.Log
+	sm          StateMachine
+	core        *quorum.Core
+	incarnation uint64 // grows with each start
+	up          bool
+
+	// Jobs handed out and not begun.
+	out        []*raftpb.Message
+	snapshots  []*raftpb.Message
+	appends    []*quorum.Append
+	applies    []*quorum.Apply
+	reads      []quorum.Read
+	flush      bool
+	checkpoint bool
+
+	checkpoints   int    // made, for their names
+	checkpointDir string // of the last one
+	checkpointAt  uint64
+	received      int // snapshots, for their names
+}
+
+const (
+	logDir   = "quorum/log"
+	stateDir = "state"
+	snapDir  = "quorum/snapshots"
+)
+
+// start opens what is on the disk and makes a core of it. join: this is not a
+// founder.
+func (n *node) start(join bool) error {
+	n.incarnation++
+	sm, err := n.opts.Open(n.disk, stateDir)
+	if err != nil {
+		return fmt.Errorf("open state machine: %w", err)
+	}
+	n.sm = sm
+	n.log, err = storage.Open(logDir, storage.Options{FS: n.disk, Quiet: true, RecentBytes: 2 << 10, MemTableBytes: 256 << 10})
+	if err != nil {
+		return errors.Join(err, sm.Close())
+	}
+	if !n.log.Founded() {
+		id := storage.Identity{Member: n.id}
+		if join {
+			err = quorum.Join(n.log, id)
+		} else {
+			err = quorum.Found(n.log, id, n.opts.founders())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := quorum.FinishInstall(n.log, n.sm); err != nil {
+		return err
+	}
+	n.check.restarted(n)
+	n.core, err = quorum.NewCore(quorum.CoreConfig{
+		ID: n.id, Log: n.log, Applied: n.sm.Applied(), Incarnation: n.id<<32 | n.incarnation,
+		ElectionTicks: 10, HeartbeatTicks: 1,
+		MaxUncommittedBytes: 8 << 10, MaxMessageBytes: 512, MaxInflightBytes: 4 << 10, MaxApplyBytes: 1 << 10, MaxInflight: 8,
+		FlushBytes: n.opts.FlushBytes, LogBytes: n.opts.LogBytes, FlushTicks: 100,
+		Logger: n.opts.Logger.With(zap.Uint64("member", n.id)),
+	})
+	if err != nil {
+		return err
+	}
+	n.up = true
+	return nil
+}
+
+// crash ends the process. The disk keeps all that was written (as when only
+// the process dies), or only what was synced.
+func (n *node) crash(keepUnsynced bool) error {
+	image := n.disk.CrashClone(vfs.CrashCloneCfg{})
+	if keepUnsynced {
+		image = n.disk // closing adds nothing that matters: no write is under way
+	}
+	return n.crashTo(image)
+}
+
+func (n *node) crashTo(image *vfs.MemFS) error {
+	err := errors.Join(n.log.Close(), n.sm.Close())
+	*n = node{
+		id: n.id, opts: n.opts, check: n.check, disk: image, incarnation: n.incarnation,
+		checkpoints: n.checkpoints, received: n.received,
+	}
+	return err
+}
+
+// pump takes everything out of the core.
+func (n *node) pump() error {
+	for n.core.HasReady() {
+		rd := n.core.Ready()
+		if rd.Leadership != nil {
+			n.check.leadership(n, *rd.Leadership)
+		}
+		n.send(rd.Send)
+		n.snapshots = append(n.snapshots, rd.Snapshots...)
+		if rd.Append != nil {
+			n.check.appending(n, rd.Append)
+			n.appends = append(n.appends, rd.Append)
+		}
+		n.applies = append(n.applies, rd.Apply...)
+		n.reads = append(n.reads, rd.Reads...)
+		n.flush = n.flush || rd.Flush
+		n.checkpoint = n.checkpoint || rd.Checkpoint
+		if rd.DropCheckpoint {
+			n.checkpointDir, n.checkpointAt = "", 0
+		}
+		if rd.Truncating() {
+			n.check.count("truncation")
+		}
+		for range rd.Discard {
+			n.check.count("snapshot not needed")
+		}
+	}
+	return n.core.Err()
+}
+
+func (n *node) send(msgs []*raftpb.Message) {
+	for _, m := range msgs {
+		n.check.sent(n, m)
+	}
+	n.out = append(n.out, msgs...)
+}
+
+// append writes the jobs that wait, as Member does: together, a snapshot
+// alone. done is what to report once time has passed.
+func (n *node) append() (done []*quorum.Append, err error) {
+	jobs := n.appends
+	if i := slices.IndexFunc(jobs, func(a *quorum.Append) bool { return a.Install != nil }); i >= 0 {
+		jobs = jobs[:max(i, 1)]
+	}
+	n.appends = n.appends[len(jobs):]
+	writes := make([]storage.Write, len(jobs))
+	for i, a := range jobs {
+		writes[i] = a.Write
+	}
+	if err := n.log.Write(writes...); err != nil {
+		return nil, err
+	}
+	if in := jobs[0].Install; in != nil {
+		if err := n.sm.Restore(in.Dir); err != nil {
+			return nil, err
+		}
+		n.check.restored(n)
+		if err := n.log.EndInstall(); err != nil {
+			return nil, err
+		}
+	}
+	return jobs, nil
+}
+
+// appended reports jobs as durable.
+func (n *node) appended(jobs []*quorum.Append) {
+	for _, a := range jobs {
+		n.send(a.Send)
+		n.core.Appended(a)
+	}
+}
+
+// apply does one job, or none.
+func (n *node) apply() error {
+	if len(n.applies) > 0 {
+		a := n.applies[0]
+		n.applies = n.applies[1:]
+		ents := a.Entries
+		for len(ents) > 0 && ents[0].Index <= n.sm.Applied() {
+			ents = ents[1:]
+		}
+		for i := range ents {
+			n.check.applying(n, &ents[i])
+			if err := n.sm.Apply(ents[i : i+1]); err != nil {
+				return err
+			}
+			n.check.applied(n)
+		}
+		n.core.Applied(a)
+	}
+	n.release()
+	return nil
+}
+
+func (n *node) release() {
+	rest := n.reads[:0]
+	for _, r := range n.reads {
+		if r.Index > n.sm.Applied() {
+			rest = append(rest, r)
+			continue
+		}
+		for _, f := range r.Done {
+			f(nil)
+		}
+	}
+	n.reads = rest
+}
+
+func (n *node) doFlush() error {
+	n.flush = false
+	if err := n.sm.Flush(); err != nil {
+		return err
+	}
+	n.core.Flushed(n.sm.Durable())
+	return nil
+}
+
+func (n *node) doCheckpoint() error {
+	n.checkpoint = false
+	n.checkpoints++
+	if err := n.disk.MkdirAll(snapDir, 0o700); err != nil {
+		return err
+	}
+	dir := n.disk.PathJoin(snapDir, fmt.Sprintf("out-%d", n.checkpoints))
+	index, term, err := n.sm.Checkpoint(dir)
+	if err != nil {
+		return err
+	}
+	n.checkpointDir, n.checkpointAt = dir, index
+	n.core.Checkpointed(index, term)
+	return nil
+}
+
+// receive copies a snapshot's files from another member and steps its
+// message. False: the sender has none any more.
+func (n *node) receive(m *raftpb.Message, from *node) (bool, error) {
+	if from.checkpointAt != m.GetSnapshot().GetMetadata().GetIndex() || from.checkpointDir == "" {
+		return false, nil
+	}
+	n.received++
+	dir := n.disk.PathJoin(snapDir, fmt.Sprintf("in-%d", n.received))
+	if err := storage.MkdirAll(n.disk, snapDir); err != nil {
+		return false, err
+	}
+	if _, err := vfs.Clone(from.disk, n.disk, from.checkpointDir, dir, vfs.CloneSync); err != nil {
+		return false, err
+	}
+	if err := storage.SyncDir(n.disk, snapDir); err != nil {
+		return false, err
+	}
+	n.core.StepSnapshot(m, dir)
+	return true, nil
+}
