@@ -31,6 +31,9 @@ type Config struct {
 	// Read only while the log is empty: later the log says who is a member.
 	// Default: this member alone, a standalone server.
 	Members []Member
+	// QuorumListenAll opens the port for other members on every address of the
+	// machine instead of the one of its own entry [quorumListenOnAllIPs].
+	QuorumListenAll bool
 	// StandaloneDisabled makes an ensemble of one voter show itself as an
 	// ensemble and not as standalone [standaloneEnabled=false].
 	StandaloneDisabled bool
@@ -183,6 +186,16 @@ func (c *Config) Self() (Member, bool) {
 		}
 	}
 	return Member{}, false
+}
+
+// peerListenAddr is where this member, whose entry is self, listens for the
+// others.
+func (c *Config) peerListenAddr(self Member) string {
+	_, port, err := net.SplitHostPort(self.PeerAddr)
+	if !c.QuorumListenAll || err != nil {
+		return self.PeerAddr
+	}
+	return net.JoinHostPort("", port)
 }
 
 // withDefaults returns a copy in which every field has its effective value.

@@ -64,3 +64,13 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 }
+
+func TestPeerListenAddr(t *testing.T) {
+	self := Member{ID: 1, PeerAddr: "[2001:db8::1]:2888"}
+	if got := (&Config{}).peerListenAddr(self); got != self.PeerAddr {
+		t.Errorf("listens on %q, want %q", got, self.PeerAddr)
+	}
+	if got := (&Config{QuorumListenAll: true}).peerListenAddr(self); got != ":2888" {
+		t.Errorf("listens on %q, want :2888", got)
+	}
+}

@@ -30,7 +30,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		c.Members = []quorum.MemberConfig{{ID: s.cfg.MemberID}}
 	}
 	if self, ok := s.cfg.Self(); ok && len(s.cfg.Members) > 1 {
-		c.Listen = func() (net.Listener, error) { return s.cfg.Listen(self.PeerAddr) }
+		c.Listen = func() (net.Listener, error) { return s.cfg.Listen(s.cfg.peerListenAddr(self)) }
 	}
 	return c
 }

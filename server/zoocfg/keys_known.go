@@ -60,7 +60,6 @@ func storageKeys() []key {
 		{name: "tcpKeepAlive", check: boolean, note: zabOnly},
 		{name: "oraclePath", check: text, note: "not used: two members need both, as Raft decides by majority"},
 		{name: "multiAddress.", check: text, note: "not used: of several addresses of a member Holt takes the first"},
-		{name: "quorumListenOnAllIPs", check: boolean, note: "not used yet: the quorum port is opened on the host of the server line"},
 	}
 }
 
