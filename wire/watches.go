@@ -102,7 +102,7 @@ func (r *AddWatchRequest) AppendTo(b []byte) []byte {
 
 // Decode implements Record.
 func (r *AddWatchRequest) Decode(d *Decoder) {
-	r.Path = d.Path()
+	r.Path = d.String()
 	r.Mode = AddWatchMode(d.Int32())
 }
 
