@@ -188,8 +188,7 @@ func (x *execution) judge() wire.ErrCode {
 		x.start()
 		return x.closeSession()
 	case wire.OpReconfig:
-		x.start()
-		return wire.ErrReconfigDisabled
+		return x.reconfig()
 	}
 	// Among them check, which is good only within a multi, and deleteContainer, which
 	// ZooKeeper takes from anybody.

@@ -16,6 +16,7 @@ import (
 // of its own. After a failure the rest is only decoded: to count it, and as a request that
 // cannot be read is refused as a whole whatever else is wrong with it.
 func (x *execution) multi() wire.ErrCode {
+	before := x.m.state.zxid
 	x.start()
 	mark := x.tree.Mark()
 	from := len(x.body)
@@ -27,6 +28,10 @@ func (x *execution) multi() wire.ErrCode {
 			break
 		}
 		c := x.multiOp(h.Type, failed < 0)
+		if c == errNullACL {
+			x.m.state.zxid = before
+			c = wire.ErrMarshallingError
+		}
 		if x.dec.Err() != nil || c == wire.ErrMarshallingError {
 			x.tree.Rollback(mark)
 			x.body = x.body[:from]
@@ -64,6 +69,10 @@ func (x *execution) multiFailed(ops, failed int, code wire.ErrCode) {
 		x.body = r.AppendTo(x.body)
 	}
 }
+
+// errNullACL is what multiCreate says of a null ACL. The original stumbles over it while it reads the
+// request and has not taken a zxid yet; of every other multi that cannot be read it has.
+const errNullACL = wire.ErrCode(1)
 
 // multiOp decodes an operation and, if it is to run and could be read, carries it out and appends
 // its result. MarshallingError says that it may not be in a multi.
@@ -117,7 +126,11 @@ func (x *execution) multiCreate(op wire.OpCode, run bool) wire.ErrCode {
 		plain.Decode(&x.dec)
 		req = wire.CreateTTLRequest{Path: plain.Path, Data: plain.Data, ACL: plain.ACL, Flags: plain.Flags, TTLMillis: -1}
 		mode := wire.CreateMode(req.Flags)
-		if !mode.Valid() || mode.TTL() || req.ACL == nil {
+		switch {
+		case x.dec.Err() != nil:
+		case mode.Valid() && req.ACL == nil:
+			return errNullACL
+		case !mode.Valid() || mode.TTL():
 			return wire.ErrMarshallingError
 		}
 	}
