@@ -209,13 +209,12 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	var p wire.AuthPacket
 	p.Decode(d)
-	code := wire.ErrMarshallingError
-	if d.Err() == nil {
-		var ids []wire.Identity
-		ids, code = c.srv.auth.Authenticate(p.Scheme, p.Auth)
-		if code == wire.OK {
-			c.addIdentities(ids)
-		}
+	if d.Err() != nil {
+		return false, d.Err() // without a reply, as the original
+	}
+	ids, code := c.srv.auth.Authenticate(p.Scheme, p.Auth)
+	if code == wire.OK {
+		c.addIdentities(ids)
 	}
 	c.reply(h.Xid, 0, code, nil)
 	if code == wire.OK {

@@ -270,15 +270,14 @@ func (r *read) childrenFrame(n *znode.Node, it znode.ChildIter) (frame []byte, e
 }
 
 func (r *read) sync(d *wire.Decoder) {
-	var req wire.SyncRequest
-	req.Decode(d)
+	path := d.Buffer() // echoed, whatever it is, null too
 	if d.Err() != nil {
 		r.fail(wire.ErrMarshallingError)
 		return
 	}
 	r.lock()
 	defer r.unlock()
-	r.ok(func(b []byte) []byte { return (&wire.SyncResponse{Path: req.Path}).AppendTo(b) })
+	r.ok(func(b []byte) []byte { return wire.AppendBuffer(b, path) })
 }
 
 func (r *read) getEphemerals(d *wire.Decoder) {
@@ -296,10 +295,12 @@ func (r *read) getEphemerals(d *wire.Decoder) {
 		r.fail(wire.ErrSystemError)
 		return
 	}
-	// The prefix is one of characters, not of path components.
+	// The prefix is one of characters, not of path components. White space around the root
+	// counts for nothing.
 	paths := all[:0]
+	blank := strings.TrimFunc(req.PrefixPath, func(c rune) bool { return c <= ' ' })
 	for _, p := range all {
-		if req.PrefixPath == "/" || strings.HasPrefix(p, req.PrefixPath) {
+		if blank == "" || blank == "/" || strings.HasPrefix(p, req.PrefixPath) {
 			paths = append(paths, p)
 		}
 	}
@@ -325,6 +326,9 @@ func (r *read) getAllChildrenNumber(d *wire.Decoder) {
 		r.s.failed(fmt.Errorf("count descendants of %s: %w", path, err))
 		r.fail(wire.ErrSystemError)
 		return
+	}
+	if req.Path == "" {
+		n++ // below its alias the root counts itself
 	}
 	r.ok(func(b []byte) []byte { return (&wire.GetAllChildrenNumberResponse{TotalNumber: int32(n)}).AppendTo(b) })
 }

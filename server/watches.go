@@ -22,6 +22,7 @@ func (r *read) setWatches(d *wire.Decoder) {
 		r.fail(wire.ErrMarshallingError)
 		return
 	}
+	code := cutAtNull(&req, r.h.Op)
 	cloneAll(req.DataWatches, req.ExistWatches, req.ChildWatches, req.PersistentWatches, req.PersistentRecursiveWatches)
 	r.lock()
 	defer r.unlock()
@@ -30,7 +31,26 @@ func (r *read) setWatches(d *wire.Decoder) {
 		r.fail(wire.ErrSystemError)
 		return
 	}
-	r.c.reply(r.h.Xid, r.zxid, wire.OK, nil)
+	r.c.reply(r.h.Xid, r.zxid, code, nil)
+}
+
+// cutAtNull drops the first list that is null, and those behind it: like the original, setWatches
+// takes the lists one after the other and stumbles over it.
+func cutAtNull(req *wire.SetWatches2, op wire.OpCode) wire.ErrCode {
+	lists := []*[]string{&req.DataWatches, &req.ExistWatches, &req.ChildWatches, &req.PersistentWatches, &req.PersistentRecursiveWatches}
+	if op == wire.OpSetWatches {
+		lists = lists[:3]
+	}
+	for i, l := range lists {
+		if *l != nil {
+			continue
+		}
+		for _, rest := range lists[i:] {
+			*rest = nil
+		}
+		return wire.ErrMarshallingError
+	}
+	return wire.OK
 }
 
 // lookup tells the watch table what it needs to know of a node.

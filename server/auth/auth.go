@@ -65,7 +65,7 @@ var superIdentity = wire.Identity{Scheme: "super"}
 // ZooKeeper: DigestAuthenticationProvider, ProviderRegistry.
 func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Identity, wire.ErrCode) {
 	switch {
-	case scheme == "digest" && !r.cfg.DigestDisabled:
+	case scheme == "digest" && !r.cfg.DigestDisabled && credentials != nil:
 		id := wire.Identity{Scheme: "digest", ID: r.Digest(string(credentials))}
 		if r.cfg.SuperDigest != "" && id.ID == r.cfg.SuperDigest {
 			return []wire.Identity{superIdentity, id}, wire.OK
