@@ -288,6 +288,11 @@ func (g *Generator) multiRead() Step {
 			s.Parts = append(s.Parts, g.step("getChildren", g.path, g.watch))
 		}
 	}
+	for i := range s.Parts {
+		if v := &s.Parts[i].Args[0]; v.null { // accepted difference multiread-null
+			*v = value{s: g.root}
+		}
+	}
 	if g.chance(10) {
 		s.Parts = append(s.Parts, pick(g, g.step("exists", g.path, g.watch), g.step("delete", g.path, g.version), g.step("check", g.path, g.version)))
 	}
