@@ -139,11 +139,14 @@ func (s *Server) fourLetterWord(c *conn, first [4]byte) bool {
 		return false
 	}
 	s.metrics.PacketsReceived.Inc()
+	c.stats.in.Add(1)
+	c.stats.asked.Store(true)
 	arg, err := c.frames.Take(4 + word.ArgBytes())
 	if err != nil {
 		return true
 	}
 	answer := s.words.Answer(word, arg[4:])
+	s.metrics.PacketsSent.Inc()
 	c.out.append(func(b []byte) []byte { return append(b, answer...) })
 	c.out.closeAfterFlush()
 	c.out.flush()

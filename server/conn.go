@@ -285,13 +285,26 @@ type connStats struct {
 	lastXid     atomic.Int32
 	lastZxid    atomic.Int64
 	lastSeen    atomic.Int64 // monotonic ms since the server's start
+	asked       atomic.Bool  // a four-letter word, after which nothing is read
 	latency     latency
 }
 
+// received notes a request. The xids of pings and the like are no news to an
+// operator, who looks for the last real operation.
 func (s *connStats) received(h wire.RequestHeader) {
 	s.in.Add(1)
 	s.lastOp.Store(int32(h.Op))
-	s.lastXid.Store(int32(h.Xid))
+	if h.Xid >= 0 {
+		s.lastXid.Store(int32(h.Xid))
+	}
+}
+
+// connected notes the session's opening, which operators see as the operation
+// SESS with xid 0.
+func (s *connStats) connected(last wire.Zxid) {
+	s.lastOp.Store(int32(wire.OpCreateSession))
+	s.lastXid.Store(0)
+	s.lastZxid.Store(int64(last))
 }
 
 func (s *connStats) sent(n int64) { s.out.Add(n) }

@@ -35,6 +35,8 @@ func (c *conn) handshake() (bool, error) {
 	}
 	s := c.srv
 	s.metrics.ConnectRequests.Inc()
+	s.metrics.PacketsReceived.Inc()
+	c.stats.in.Add(1)
 	if s.readOnlyNow() {
 		return c.handshakeReadOnly(&req)
 	}
@@ -115,6 +117,8 @@ func (c *conn) answerConnect(req *wire.ConnectRequest, res connectResult) {
 		return wire.EndFrame(b, mark)
 	})
 	c.stats.sent(1)
+	c.stats.connected(c.srv.machine.LastZxid())
+	c.srv.metrics.PacketsSent.Inc()
 }
 
 // handshakeReadOnly serves a client that accepts a member without a leader. Its

@@ -124,6 +124,7 @@ func (b *batch) end() {
 			b.c.stats.latency.observe(took, o.n)
 		}
 		b.c.stats.lastSeen.Store(b.c.srv.uptimeMillis())
+		b.c.stats.lastZxid.Store(int64(b.c.srv.machine.LastZxid()))
 	}
 	b.ops = b.ops[:0]
 	b.received, b.started = 0, time.Time{}

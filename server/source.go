@@ -168,11 +168,28 @@ func (c *conn) show() admin.Connection {
 		LastOp: wire.OpCode(st.lastOp.Load()), NoOp: st.lastOp.Load() == 0,
 		LastCxid: int64(st.lastXid.Load()), LastZxid: wire.Zxid(st.lastZxid.Load()),
 		LastResponseMillis: st.lastSeen.Load(),
+		Paused:             st.asked.Load(),
+		Expires:            c.expires(),
 	}
 	l := &st.latency
 	v.LatencyLast, v.LatencyMax, v.LatencySum, v.LatencyCount = l.last.Load(), l.max.Load(), l.sum.Load(), l.count.Load()
 	v.LatencyMin = max(l.min.Load()-1, 0)
 	return v
+}
+
+// expires is when the connection is closed if nothing more is heard of it.
+func (c *conn) expires() time.Time {
+	if timeout := c.timeout.Load(); timeout > 0 {
+		heard := c.srv.started.Add(time.Duration(c.stats.lastSeen.Load()) * time.Millisecond)
+		if heard.Before(c.stats.established) {
+			heard = c.stats.established
+		}
+		return heard.Add(time.Duration(timeout) * time.Millisecond)
+	}
+	if limit := c.srv.cfg.HandshakeTimeoutMillis; limit > 0 {
+		return c.stats.established.Add(time.Duration(limit) * time.Millisecond)
+	}
+	return time.Time{}
 }
 
 // Sessions implements admin.Source.
