@@ -48,27 +48,27 @@ func (s *state) take(o *Origin) bool {
 	if o.Member == 0 {
 		return true
 	}
-	p := s.progress(o.Member)
-	incarnation, seq := p.incarnation, p.seq
-	if o.Incarnation > incarnation {
-		incarnation, seq = o.Incarnation, 0
+	i, known := s.find(o.Member)
+	last := progress{member: o.Member}
+	if known {
+		last = s.origins[i]
 	}
-	if o.Incarnation < incarnation || o.Seq != seq+1 {
+	if o.Incarnation > last.incarnation {
+		last.incarnation, last.seq = o.Incarnation, 0
+	}
+	if o.Incarnation < last.incarnation || o.Seq != last.seq+1 {
 		return false
 	}
-	p.incarnation, p.seq = incarnation, o.Seq
+	last.seq = o.Seq
+	if known {
+		s.origins[i] = last
+	} else {
+		s.origins = slices.Insert(s.origins, i, last)
+	}
 	return true
 }
 
-// progress returns that of a member, who is added if need be.
-func (s *state) progress(member uint64) *progress {
-	i, ok := s.find(member)
-	if !ok {
-		s.origins = slices.Insert(s.origins, i, progress{member: member})
-	}
-	return &s.origins[i]
-}
-
+// find returns where the progress of a member is in origins, or belongs.
 func (s *state) find(member uint64) (int, bool) {
 	for i := range s.origins {
 		if s.origins[i].member >= member {
