@@ -68,6 +68,7 @@ type Server struct {
 	dirs      dirSizes
 	digests   digestLog
 	listeners []net.Listener
+	metricsOn net.Listener // nil if off
 	http      *admin.HTTP
 	stop      chan struct{}
 	fail      chan error
@@ -122,6 +123,10 @@ func (s *Server) start() error {
 	if err := s.openState(); err != nil {
 		return err
 	}
+	// Whoever asks from here on finds the member complete.
+	if s.metricsOn != nil {
+		s.http = admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Logger: s.cfg.Logger.Named("admin")})
+	}
 	s.wg.Add(3)
 	go s.runTicker()
 	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
@@ -159,7 +164,7 @@ func (s *Server) listen() error {
 		if err != nil {
 			return fmt.Errorf("open metrics port: %w", err)
 		}
-		s.http = admin.ServeHTTP(l, admin.HTTPConfig{Source: s, Logger: s.cfg.Logger.Named("admin")})
+		s.metricsOn = l
 	}
 	return nil
 }
@@ -257,8 +262,11 @@ func (s *Server) close() error {
 	for _, l := range s.listeners {
 		errs = append(errs, ignoreClosed(l.Close()))
 	}
-	if s.http != nil {
+	switch {
+	case s.http != nil:
 		errs = append(errs, s.http.Close())
+	case s.metricsOn != nil:
+		errs = append(errs, s.metricsOn.Close())
 	}
 	close(s.stop)
 	s.dropClients()
