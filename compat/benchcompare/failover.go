@@ -85,10 +85,10 @@ func killLeader(ctx context.Context, e *ensemble.Ensemble, root string) (failove
 		}
 	}
 	pauseFor(ctx, failoverBefore)
-	w.killedAt.Store(int64(time.Since(w.start)))
 	if err := leader.Kill(); err != nil {
 		return failover{}, err
 	}
+	w.killedAt.Store(int64(time.Since(w.start))) // what is sent from now on needs a new leader
 	f, err := w.await(clients)
 	stop()
 	w.wg.Wait()
