@@ -64,76 +64,73 @@ func highest(values []float64) float64 {
 
 // killLeader does it once, and has all members running again afterwards.
 func killLeader(ctx context.Context, e *ensemble.Ensemble, root string) (failover, error) {
-	leader, err := e.Leader(ctx)
-	if err != nil {
-		return failover{}, err
-	}
 	if err := history.MakeRegisters(ctx, root, 1, e.Addrs()...); err != nil {
 		return failover{}, err
 	}
-	w := &watchers{recovered: make(chan time.Duration, failoverClients*len(e.Members())), start: time.Now()}
+	all := failoverClients * len(e.Members())
+	w := &writers{recovered: make(chan time.Duration, all), start: time.Now()}
 	loadCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	clients := 0
 	for _, m := range e.Members() {
 		for i := range failoverClients {
-			survivor := m != leader
-			if survivor {
-				clients++
-			}
-			w.wg.Go(func() { w.write(loadCtx, m, m.ID()*100+i, root+"/r0", survivor) })
+			w.wg.Go(func() { w.write(loadCtx, m, m.ID()*100+i, root+"/r0") })
 		}
 	}
 	pauseFor(ctx, failoverBefore)
-	if err := leader.Kill(); err != nil {
+	leader, err := e.Leader(ctx) // now, since an ensemble may change its mind under load
+	if err == nil {
+		w.victim.Store(int64(leader.ID()))
+		err = leader.Kill()
+	}
+	if err != nil {
 		return failover{}, err
 	}
 	w.killedAt.Store(int64(time.Since(w.start))) // what is sent from now on needs a new leader
-	f, err := w.await(clients)
+	f, err := w.await(all - failoverClients)
 	stop()
 	w.wg.Wait()
 	f.errors = int(w.errors.Load())
 	return f, errors.Join(err, e.StartAll(ctx))
 }
 
-// watchers are the clients that write while the leader dies.
-type watchers struct {
+// writers are the clients that write while the leader dies.
+type writers struct {
 	wg        sync.WaitGroup
 	start     time.Time
-	killedAt  atomic.Int64       // since start; 0 until then
-	recovered chan time.Duration // one per surviving client, since the kill
-	errors    atomic.Int64
+	victim    atomic.Int64       // member that is killed; 0 until it is chosen
+	killedAt  atomic.Int64       // since start, when it was gone; 0 until then
+	recovered chan time.Duration // one per client of another member, since the kill
+	errors    atomic.Int64       // at those clients, before and after
 }
 
-// write sets a register again and again through one member. A survivor tells when it first had a
-// reply to a write that it sent after the kill.
-func (w *watchers) write(ctx context.Context, m *ensemble.Member, id int, path string, survivor bool) {
+// write sets a register again and again through one member. A client of a survivor tells when it
+// first had a reply to a write that it sent after the kill.
+func (w *writers) write(ctx context.Context, m *ensemble.Member, id int, path string) {
 	client := history.NewClient(history.NewRecorder(), id, 10*time.Second, m.Addr())
 	told := false
 	for n := 0; ctx.Err() == nil; n++ {
 		sent := int64(time.Since(w.start))
 		o := &history.Op{Kind: history.Set, Path: path, Token: fmt.Sprint(n), Version: -1}
 		err := client.Do(ctx, o)
-		if ctx.Err() != nil {
-			break
-		}
-		if survivor && (err != nil || !o.OK()) {
+		failed := err != nil || !o.OK()
+		switch killed := w.killedAt.Load(); {
+		case ctx.Err() != nil:
+		case int64(m.ID()) == w.victim.Load():
+			if err != nil {
+				return // its member is dead
+			}
+		case failed:
 			w.errors.Add(1)
-		}
-		killed := w.killedAt.Load()
-		if survivor && !told && err == nil && o.OK() && killed > 0 && sent > killed {
+		case !told && killed > 0 && sent > killed:
 			told = true
 			w.recovered <- time.Since(w.start) - time.Duration(killed)
-		}
-		if err != nil && !survivor {
-			return // its member is dead
 		}
 	}
 	client.Abandon()
 }
 
 // await waits until all surviving clients have told.
-func (w *watchers) await(clients int) (failover, error) {
+func (w *writers) await(clients int) (failover, error) {
 	var f failover
 	timeout := time.After(failoverAfter)
 	for i := range clients {
