@@ -1,9 +1,8 @@
 // Package render turns results into what people and programs read: the text of
 // zkCli.sh, or JSON and YAML.
 //
-// A command hands each Result to Output.Emit. A result is data first: a struct
-// with json tags, of which JSON is one line and YAML one document; and it knows
-// its text form. Data goes to the first writer and talk to the second, so that
+// A command hands each Result to Output.Emit. A result is data first, of which JSON
+// is one line and YAML one document; and it knows its text form. Data goes to the first writer and talk to the second, so that
 // a pipe receives data alone; in text form the lines that zkCli.sh prints to the
 // other of the two go there too.
 //

@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -65,6 +66,36 @@ func NewACLs(acl []wire.ACL) []ACL {
 		out[i] = ACL{Scheme: a.Scheme, ID: a.ID, Perms: a.Perms.String()}
 	}
 	return out
+}
+
+// ParsePerms reads the letters of permissions, each at most once of use.
+func ParsePerms(letters string) (wire.Perms, error) {
+	var perms wire.Perms
+	for _, r := range letters {
+		bit, ok := Perm(r)
+		if !ok {
+			return 0, fmt.Errorf("unknown permission %q in %q", r, letters)
+		}
+		perms |= bit
+	}
+	return perms, nil
+}
+
+// Perm returns the permission that a letter stands for.
+func Perm(letter rune) (wire.Perms, bool) {
+	switch letter {
+	case 'r':
+		return wire.PermRead, true
+	case 'w':
+		return wire.PermWrite, true
+	case 'c':
+		return wire.PermCreate, true
+	case 'd':
+		return wire.PermDelete, true
+	case 'a':
+		return wire.PermAdmin, true
+	}
+	return 0, false
 }
 
 // IdentityText is an identity as zkCli.sh prints it: in the CSV form of jute, which

@@ -25,11 +25,12 @@ func ParseFormat(name string) (Format, error) {
 	return "", fmt.Errorf("unknown format %q: want %s, %s or %s", name, Text, JSON, YAML)
 }
 
-// Result is something that a command found or did. It is written as JSON by
-// encoding/json.
-type Result interface {
-	// Text writes the text form to the page.
-	Text(p *Page)
+// Result is something that a command found or did.
+type Result struct {
+	// Data is what JSON and YAML tell, for encoding/json: of a type that always encodes.
+	Data any
+	// Text writes the text form; nil writes nothing.
+	Text func(*Page)
 }
 
 // Output writes results. Out and Err must be set; the zero Format is Text.
@@ -48,20 +49,22 @@ type Output struct {
 func (o *Output) Emit(r Result) {
 	switch o.Format {
 	case JSON:
-		o.write(o.Out, appendJSON(r))
+		o.write(o.Out, jsonLine(r.Data))
 	case YAML:
 		o.mu.Lock()
 		first := o.documents == 0
 		o.documents++
 		o.mu.Unlock()
-		text := yamlOf(appendJSON(r))
+		text := yamlOf(jsonLine(r.Data))
 		if !first {
 			text = append([]byte("---\n"), text...)
 		}
 		o.write(o.Out, text)
 	default:
 		p := Page{colour: o.Colour}
-		r.Text(&p)
+		if r.Text != nil {
+			r.Text(&p)
+		}
 		p.to(o)
 	}
 }
@@ -76,7 +79,12 @@ func (o *Output) Say(format string, args ...any) {
 	o.write(w, fmt.Appendf(nil, format+"\n", args...))
 }
 
-// Complain writes a line to Err.
+// Note writes a line of talk to Err, where zkCli.sh has it.
+func (o *Output) Note(format string, args ...any) {
+	o.write(o.Err, fmt.Appendf(nil, format+"\n", args...))
+}
+
+// Complain writes a line about something wrong to Err.
 func (o *Output) Complain(format string, args ...any) {
 	p := Page{colour: o.Colour}
 	text := fmt.Sprintf(format, args...)
@@ -108,13 +116,18 @@ func (o *Output) writeLocked(w io.Writer, b []byte) {
 	}
 }
 
-// appendJSON returns r on one line. Results are built of types that always encode.
-func appendJSON(r Result) []byte {
+// With returns an output of another format on the same writers.
+func (o *Output) With(f Format) *Output {
+	return &Output{Out: o.Out, Err: o.Err, Format: f, Colour: o.Colour}
+}
+
+// jsonLine returns v as JSON on one line.
+func jsonLine(v any) []byte {
 	var buf jsonBuffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		panic(fmt.Sprintf("encode %T: %v", r, err))
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err))
 	}
 	return buf
 }
@@ -161,4 +174,17 @@ func (p *Page) to(o *Output) {
 			o.writeLocked(o.Out, []byte(s.text))
 		}
 	}
+}
+
+// Writer returns a writer of bytes that are written to Out as they come.
+func (o *Output) Writer() io.Writer { return outWriter{o} }
+
+type outWriter struct{ o *Output }
+
+func (w outWriter) Write(b []byte) (int, error) {
+	w.o.write(w.o.Out, b)
+	if err := w.o.Error(); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

@@ -14,14 +14,16 @@ var sample = wire.Stat{
 	Version: 3, Cversion: -1, Aversion: 1, EphemeralOwner: 0x100000a1b2c0001, DataLength: 5, NumChildren: 2,
 }
 
-type statResult struct {
-	Path string `json:"path"`
-	Stat *Stat  `json:"stat"`
-}
-
-func (r statResult) Text(p *Page) {
-	StatText(p, &sample, time.UTC)
-	p.Talkf("talk about %s\n", p.Paint(Blue, r.Path))
+// about is the stat of a node and a line of talk.
+func about(path string, stat *Stat) Result {
+	data := struct {
+		Path string `json:"path"`
+		Stat *Stat  `json:"stat"`
+	}{path, stat}
+	return Result{Data: data, Text: func(p *Page) {
+		StatText(p, &sample, time.UTC)
+		p.Talkf("talk about %s\n", p.Paint(Blue, path))
+	}}
 }
 
 func emit(o *Output, results ...Result) (out, errs string) {
@@ -46,11 +48,11 @@ ephemeralOwner = 0x100000a1b2c0001
 dataLength = 5
 numChildren = 2
 `
-	out, errs := emit(&Output{}, statResult{"/a", NewStat(&sample)})
+	out, errs := emit(&Output{}, about("/a", NewStat(&sample)))
 	if out != want || errs != "talk about /a\n" {
 		t.Errorf("out:\n%s\nwant:\n%s\nerr: %q", out, want, errs)
 	}
-	if _, errs := emit(&Output{Colour: true}, statResult{"/a", nil}); errs != "talk about \x1b[34m/a\x1b[0m\n" {
+	if _, errs := emit(&Output{Colour: true}, about("/a", nil)); errs != "talk about \x1b[34m/a\x1b[0m\n" {
 		t.Errorf("coloured err: %q", errs)
 	}
 }
@@ -58,7 +60,7 @@ numChildren = 2
 func TestEmitJSON(t *testing.T) {
 	const want = `{"path":"/a","stat":{"czxid":"0x10","ctime":"2025-11-24T16:00:00.123Z","mzxid":"0x1f","mtime":"2025-11-24T17:00:00.000Z",` +
 		`"pzxid":"0x2a","cversion":-1,"dataVersion":3,"aclVersion":1,"ephemeralOwner":"0x100000a1b2c0001","dataLength":5,"numChildren":2}}` + "\n"
-	if out, errs := emit(&Output{Format: JSON}, statResult{"/a", NewStat(&sample)}); out != want || errs != "" {
+	if out, errs := emit(&Output{Format: JSON}, about("/a", NewStat(&sample))); out != want || errs != "" {
 		t.Errorf("out:\n%s\nwant:\n%s\nerr: %q", out, want, errs)
 	}
 }
@@ -98,7 +100,7 @@ func TestYAML(t *testing.T) {
 }
 
 func TestYAMLDocuments(t *testing.T) {
-	r := statResult{Path: "/a"}
+	r := about("/a", nil)
 	out, _ := emit(&Output{Format: YAML}, r, r)
 	if want := "path: /a\nstat: null\n---\npath: /a\nstat: null\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)

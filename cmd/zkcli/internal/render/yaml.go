@@ -88,11 +88,5 @@ func yamlString(s string) string {
 			return s
 		}
 	}
-	var b jsonBuffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		panic("encode string: " + err.Error())
-	}
-	return strings.TrimSuffix(string(b), "\n")
+	return strings.TrimSuffix(string(jsonLine(s)), "\n")
 }

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"holt/cmd/zkcli/internal/clientcfg"
+	"holt/cmd/zkcli/internal/command"
+	"holt/cmd/zkcli/internal/render"
+	"holt/cmd/zkcli/internal/session"
+	"holt/cmd/zkcli/internal/shell"
+)
+
+// exitInvocation is the exit code for a client configuration that cannot be used.
+const exitInvocation = 2
+
+// app is one run of the program.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	// script writes a completion script for a shell.
+	script   func(shell string) error
+	exitCode int
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) *app {
+	return &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+}
+
+func (a *app) complain(err error) { fmt.Fprintln(a.stderr, err) }
+
+// run does what args say and sets the exit code.
+func (a *app) run(ctx context.Context, args []string) {
+	o, err := parseOptions(args)
+	switch {
+	case err != nil:
+		a.complain(err)
+		a.exitCode = exitInvocation
+		return
+	case len(o.command) == 2 && o.command[0] == "completion":
+		if err := a.script(o.command[1]); err != nil {
+			a.complain(err)
+			a.exitCode = 1
+		}
+		return
+	}
+	if o.missing != "" {
+		fmt.Fprintf(a.stderr, "Error: no argument found for option %s\n", o.missing)
+	}
+	for _, name := range o.unknown {
+		fmt.Fprintf(a.stderr, "Warning: option %s is unknown and ignored\n", name)
+	}
+	out := &render.Output{Out: a.stdout, Err: a.stderr, Format: o.format, Colour: a.colours(&o)}
+	if !o.help {
+		out.Say("Connecting to %s", o.servers)
+	}
+	sh, err := a.shell(&o, out)
+	if err != nil {
+		out.Complain("%s", err)
+		a.exitCode = exitInvocation
+		return
+	}
+	if o.help {
+		a.exitCode = sh.Run(ctx, []string{"help"})
+		return
+	}
+	if err := sh.Connect(ctx, o.servers); err != nil {
+		out.Complain("%s", err)
+		a.exitCode = 1
+		return
+	}
+	if len(o.command) > 0 {
+		a.exitCode = a.runOne(ctx, sh, o.command)
+	} else {
+		a.exitCode = a.runMany(ctx, sh, out)
+	}
+	sh.Close(ctx)
+	if err := out.Error(); err != nil {
+		a.complain(err)
+		a.exitCode = max(a.exitCode, 1)
+	}
+}
+
+// colours tells whether the output may be coloured: on a terminal, unless somebody objects.
+func (a *app) colours(o *options) bool {
+	return !o.noColour && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && isTerminal(a.stdout) && isTerminal(a.stderr)
+}
+
+func isTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// shell makes a shell of the options. It is not connected.
+func (a *app) shell(o *options, out *render.Output) (*shell.Shell, error) {
+	timeout, err := strconv.ParseInt(o.timeoutMillis, 10, 32)
+	if err != nil || timeout <= 0 {
+		return nil, fmt.Errorf("option -timeout: %q is no number of milliseconds", o.timeoutMillis)
+	}
+	config, err := clientcfg.Load(o.configuration, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range config.Ignored {
+		fmt.Fprintf(a.stderr, "Warning: client property %s is ignored\n", key)
+	}
+	c := shell.Config{
+		Env:      command.Env{Out: out, In: a.stdin, Version: buildVersion()},
+		Commands: command.All(),
+		Help:     helpText, FirstWait: 300 * time.Millisecond,
+		Open: func(servers string, onEvent func(session.Event)) (*session.Session, error) {
+			list, chroot, err := session.ParseServers(servers)
+			if err != nil {
+				return nil, err
+			}
+			return session.Open(session.Config{
+				Servers: list, Chroot: chroot, Timeout: time.Duration(timeout) * time.Millisecond,
+				ReadOnly: o.readOnly, Dial: dialer(config.TLS), OnEvent: onEvent,
+			}), nil
+		},
+	}
+	if o.wait {
+		c.Wait = func(ctx context.Context, s *session.Session) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Duration(timeout)*time.Millisecond)
+			defer cancel()
+			if s.WaitLinkedLong(ctx) != nil {
+				return errors.New("KeeperErrorCode = ConnectionLoss")
+			}
+			return nil
+		}
+	}
+	return shell.New(c), nil
+}
+
+// dialer makes connections, with TLS if config is not nil.
+func dialer(config *tls.Config) func(context.Context, string) (net.Conn, error) {
+	if config == nil {
+		return nil
+	}
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		d := tls.Dialer{Config: config}
+		return d.DialContext(ctx, "tcp", address)
+	}
+}
+
+// runOne runs the command of the command line. An interrupt ends the command first, and
+// the program when it comes again.
+func (a *app) runOne(ctx context.Context, sh *shell.Shell, words []string) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return sh.Run(ctx, words)
+}
+
+// runMany runs the lines that are typed or piped in.
+func (a *app) runMany(ctx context.Context, sh *shell.Shell, out *render.Output) int {
+	lines, err := a.lines(sh, out)
+	if err != nil {
+		out.Complain("%s", err)
+		return 1
+	}
+	code, err := sh.Interact(ctx, lines)
+	if err != nil {
+		out.Complain("%s", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// lines returns where lines come from. From a terminal, out is redirected around the
+// line being edited.
+func (a *app) lines(sh *shell.Shell, out *render.Output) (shell.Lines, error) {
+	if !isTerminal(a.stdin) || !isTerminal(a.stdout) || a.getenv("TERM") == "dumb" {
+		return shell.NewPipe(a.stdin, out.Prompt), nil
+	}
+	past, err := shell.OpenPast(a.historyFile())
+	if err != nil {
+		return nil, err
+	}
+	t := shell.NewTerminal(sh, a.stdin.(*os.File), a.stdout.(*os.File), past)
+	out.Out = t
+	if isTerminal(a.stderr) {
+		out.Err = t
+	}
+	return t, nil
+}
+
+// historyFile is where typed lines are kept; "" if there is no place.
+func (a *app) historyFile() string {
+	if file := a.getenv("ZKCLI_HISTORY"); file != "" {
+		return file
+	}
+	dir := a.getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home := a.getenv("HOME")
+		if home == "" {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "holt", "zkcli_history")
+}
+
+// completeArgs completes the words of the program's own command line: commands.
+func (a *app) completeArgs(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, c := range command.All() {
+		if len(prefix) <= len(c.Name) && c.Name[:len(prefix)] == prefix {
+			names = append(names, c.Name+"\t"+c.Help)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// buildVersion is what the command version prints: the release whose command line this is,
+// and the build, in the original's form.
+func buildVersion() string {
+	const like = "3.9.4"
+	revision, date := "devel", "an unknown date"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value
+			case "vcs.time":
+				if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
+					date = t.UTC().Format("2006-01-02 15:04 MST")
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("%s-holt-%s, built on %s", like, revision, date)
+}
