@@ -21,7 +21,7 @@ const (
 
 // failover is what clients saw of one kill of the leader.
 type failover struct {
-	resumed time.Duration // from the kill to the first reply, to any client of the other two members, to a write sent after it
+	resumed time.Duration // from the kill to the first reply, to any client of the other two members, to a write sent when the leader was gone
 	all     time.Duration // the same until each of those clients had such a reply
 	errors  int           // connections lost and refused writes, at those clients
 }
@@ -80,12 +80,13 @@ func killLeader(ctx context.Context, e *ensemble.Ensemble, root string) (failove
 	leader, err := e.Leader(ctx) // now, since an ensemble may change its mind under load
 	if err == nil {
 		w.victim.Store(int64(leader.ID()))
+		w.killedAt.Store(int64(time.Since(w.start)))
 		err = leader.Kill()
 	}
 	if err != nil {
 		return failover{}, err
 	}
-	w.killedAt.Store(int64(time.Since(w.start))) // what is sent from now on needs a new leader
+	w.goneAt.Store(int64(time.Since(w.start))) // what is sent from now on needs a new leader
 	f, err := w.await(all - failoverClients)
 	stop()
 	w.wg.Wait()
@@ -98,13 +99,14 @@ type writers struct {
 	wg        sync.WaitGroup
 	start     time.Time
 	victim    atomic.Int64       // member that is killed; 0 until it is chosen
-	killedAt  atomic.Int64       // since start, when it was gone; 0 until then
+	killedAt  atomic.Int64       // since start, when it was sent SIGKILL
+	goneAt    atomic.Int64       // since start, when its process had ended; 0 until then
 	recovered chan time.Duration // one per client of another member, since the kill
 	errors    atomic.Int64       // at those clients, before and after
 }
 
 // write sets a register again and again through one member. A client of a survivor tells when it
-// first had a reply to a write that it sent after the kill.
+// first had a reply to a write that it sent after that member was gone.
 func (w *writers) write(ctx context.Context, m *ensemble.Member, id int, path string) {
 	client := history.NewClient(history.NewRecorder(), id, 10*time.Second, m.Addr())
 	told := false
@@ -113,7 +115,7 @@ func (w *writers) write(ctx context.Context, m *ensemble.Member, id int, path st
 		o := &history.Op{Kind: history.Set, Path: path, Token: fmt.Sprint(n), Version: -1}
 		err := client.Do(ctx, o)
 		failed := err != nil || !o.OK()
-		switch killed := w.killedAt.Load(); {
+		switch gone := w.goneAt.Load(); {
 		case ctx.Err() != nil:
 		case int64(m.ID()) == w.victim.Load():
 			if err != nil {
@@ -121,9 +123,9 @@ func (w *writers) write(ctx context.Context, m *ensemble.Member, id int, path st
 			}
 		case failed:
 			w.errors.Add(1)
-		case !told && killed > 0 && sent > killed:
+		case !told && gone > 0 && sent > gone:
 			told = true
-			w.recovered <- time.Since(w.start) - time.Duration(killed)
+			w.recovered <- time.Since(w.start) - time.Duration(w.killedAt.Load())
 		}
 	}
 	client.Abandon()

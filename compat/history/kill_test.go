@@ -119,6 +119,7 @@ func (k *killer) kill(ctx context.Context, t *testing.T, rec *Recorder, victims 
 		t.Fatal("no write was acknowledged before the kill")
 	}
 	var wg sync.WaitGroup
+	killedAt := rec.now()
 	for _, m := range chosen {
 		wg.Go(func() {
 			if err := m.Kill(); err != nil {
@@ -127,14 +128,14 @@ func (k *killer) kill(ctx context.Context, t *testing.T, rec *Recorder, victims 
 		})
 	}
 	wg.Wait()
-	killedAt := rec.now()
+	goneAt := rec.now()
 	millis(1, 1000)
 	if err := k.e.StartAll(ctx); err != nil {
 		t.Fatal(err)
 	}
 	millis(300, 800)
 	for {
-		if at, ok := rec.resumedAfter(killedAt); ok {
+		if at, ok := rec.resumedAfter(goneAt); ok {
 			return (at - killedAt).Round(time.Millisecond)
 		}
 		if ctx.Err() != nil {
