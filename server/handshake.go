@@ -40,8 +40,8 @@ func (c *conn) handshake() (bool, error) {
 	if s.readOnlyNow() {
 		return c.handshakeReadOnly(&req)
 	}
-	if !s.serving() {
-		return false, errNotServing
+	if err := c.awaitServing(); err != nil {
+		return false, err
 	}
 	if last := s.machine.LastZxid(); req.LastZxidSeen > last {
 		// It has seen a newer state: another member can serve it, this one
@@ -62,6 +62,31 @@ func (c *conn) handshake() (bool, error) {
 	c.answerConnect(&req, res)
 	c.out.flush()
 	return true, nil
+}
+
+// awaitServing lets a client that comes while the member is starting wait for a
+// while instead of having it come back again and again.
+func (c *conn) awaitServing() error {
+	s := c.srv
+	select {
+	case <-s.ready:
+	default:
+		limit := time.NewTimer(time.Duration(s.cfg.TickMillis) * time.Millisecond)
+		defer limit.Stop()
+		select {
+		case <-s.ready:
+		case <-limit.C:
+			return errNotServing
+		case <-s.stop:
+			return errPipelineClosed
+		case <-c.gone:
+			return errNotServing
+		}
+	}
+	if !s.serving() {
+		return errNotServing
+	}
+	return nil
 }
 
 // openSession has the session created or, for a client that names one, attached

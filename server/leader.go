@@ -25,13 +25,21 @@ func (s *Server) onLeadership(l quorum.Leadership) {
 		s.pipeline.proposer.drop()
 	}
 	s.pipeline.setLeader(l.Leader)
-	if l.Leader != 0 {
-		s.readyOnce.Do(func() { close(s.ready) })
-	}
 	select {
 	case s.leaderChanged <- struct{}{}:
 	default: // one change is already waiting; the ticker looks at the newest
 	}
+}
+
+// catchUp makes the member serve once it has all that was committed when it came
+// to know its first leader, by the log or by a snapshot: what it serves before
+// would be old, and a snapshot ends connections.
+func (s *Server) catchUp() {
+	s.member.ReadBarrier(func(err error) {
+		if err == nil {
+			close(s.ready)
+		}
+	})
 }
 
 // leadership is the last that quorum told.
@@ -55,11 +63,16 @@ func (s *Server) runTicker() {
 	quick := time.NewTicker(min(half, 100*time.Millisecond))
 	defer quick.Stop()
 	var lastApplied uint64
+	caughtUp := false
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.leaderChanged:
+			if s.leadership.Load().leader != 0 && !caughtUp {
+				caughtUp = true
+				s.catchUp()
+			}
 			s.leaderTick()
 		case <-touch.C:
 			s.reportTouches()

@@ -44,7 +44,6 @@ type Server struct {
 	leaderChanged chan struct{}
 	lostSince     atomic.Int64 // wall ms since when there is no leader, 0 while there is
 	ready         chan struct{}
-	readyOnce     sync.Once
 
 	// Of the ticker goroutine alone.
 	leadingTerm uint64
@@ -178,7 +177,7 @@ func (s *Server) openState() error {
 			return fmt.Errorf("make data directory: %w", err)
 		}
 	}
-	s.state = treeState{fs: fs, dir: s.cfg.DataDir, opts: store.Options{FS: fs, CacheBytes: s.cfg.CacheBytes}}
+	s.state = treeState{fs: fs, dir: s.cfg.DataDir, opts: store.Options{FS: fs, CacheBytes: s.cfg.CacheBytes}, failed: s.failed}
 	if err := s.state.open(); err != nil {
 		return fmt.Errorf("open tree: %w", err)
 	}
@@ -206,8 +205,6 @@ func (s *Server) watchMember() {
 	select {
 	case err := <-s.member.Failed():
 		s.failed(err)
-	case <-s.state.store.Failed():
-		s.failed(s.state.store.Err())
 	case <-s.stop:
 	}
 }
@@ -225,7 +222,8 @@ func (s *Server) failed(err error) {
 // then calls Close.
 func (s *Server) Failed() <-chan error { return s.fail }
 
-// Ready is closed when this member has first known a leader and can serve.
+// Ready is closed when this member has caught up with its first leader and
+// serves clients.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // ClientAddr is the address of the client port, nil if there is none.

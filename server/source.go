@@ -85,7 +85,12 @@ func (s *Server) ensembleStatus(st *admin.Status) {
 
 // canServe says whether requests of clients are answered at present.
 func (s *Server) canServe() bool {
-	return s.leadership.Load().leader != 0 || s.readOnlyNow()
+	select {
+	case <-s.ready:
+		return s.leadership.Load().leader != 0 || s.readOnlyNow()
+	default:
+		return s.readOnlyNow()
+	}
 }
 
 func (s *Server) mode() admin.Mode {

@@ -30,13 +30,15 @@ const treeCurrentFile = "tree.current"
 // treeState is the store, which a snapshot replaces while the log's goroutines
 // ask it how far it is durable.
 type treeState struct {
-	fs   vfs.FS
-	dir  string
-	opts store.Options
+	fs     vfs.FS
+	dir    string
+	opts   store.Options
+	failed func(error) // told of the first failure of a store
 
-	mu     sync.RWMutex // guards store against its replacement
-	store  *store.Store
-	number int
+	mu      sync.RWMutex // guards store against its replacement
+	store   *store.Store
+	number  int
+	unwatch func() // ends the goroutine that waits for the store's failure
 }
 
 func (t *treeState) path(number int) string {
@@ -67,9 +69,33 @@ func (t *treeState) open() error {
 			}
 		}
 	}
-	t.number = number
-	t.store, err = store.Open(t.path(number), t.opts)
-	return err
+	opened, err := store.Open(t.path(number), t.opts)
+	if err != nil {
+		return err
+	}
+	t.adopt(opened, number)
+	return nil
+}
+
+// adopt makes s the store and has its failure reported.
+func (t *treeState) adopt(s *store.Store, number int) {
+	t.store, t.number = s, number
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-s.Failed():
+			t.failed(s.Err())
+		case <-stop:
+		}
+	}()
+	t.unwatch = func() { close(stop); <-ended }
+}
+
+// closeStore closes the store; it may be replaced afterwards.
+func (t *treeState) closeStore() error {
+	t.unwatch()
+	return t.store.Close()
 }
 
 func treeNumber(name string) (int, bool) {
@@ -165,15 +191,16 @@ func (t *treeState) replace(from string) error {
 	if err := t.writeCurrent(next); err != nil {
 		return err
 	}
-	if err := t.store.Close(); err != nil {
+	if err := t.closeStore(); err != nil {
 		return err
 	}
 	opened, err := store.Open(t.path(next), t.opts)
 	if err != nil {
+		t.store = nil
 		return err
 	}
 	old := t.path(t.number)
-	t.store, t.number = opened, next
+	t.adopt(opened, next)
 	return t.fs.RemoveAll(old)
 }
 
@@ -217,7 +244,9 @@ func (t *treeState) close() error {
 	if t.store == nil {
 		return nil
 	}
-	return t.store.Close()
+	err := t.closeStore()
+	t.store = nil
+	return err
 }
 
 // Durable implements quorum.StateMachine.
