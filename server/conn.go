@@ -186,6 +186,8 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 	switch {
 	case h.Op == wire.OpAuth:
 		return c.handleAuth(h, d)
+	case h.Op == wire.OpSASL:
+		return c.handleSASL(h, d)
 	case !c.srv.authEnforced(c, h):
 		return false, nil
 	case c.srv.readOnlyRefuses(c, h.Op):
@@ -224,6 +226,18 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	c.out.closeAfterFlush()
 	c.out.flush()
 	return false, nil
+}
+
+// handleSASL answers a step of SASL as a server does that has none configured: with a null token and
+// no error. ZooKeeper: ZooKeeperServer.processSasl, which ends the connection over a null token.
+func (c *conn) handleSASL(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
+	var req wire.GetSASLRequest
+	req.Decode(d)
+	if d.Err() != nil || req.Token == nil {
+		return false, d.Err()
+	}
+	c.reply(h.Xid, 0, wire.OK, (&wire.SetSASLResponse{}).AppendTo(nil))
+	return true, nil
 }
 
 func (c *conn) addIdentities(ids []wire.Identity) {
