@@ -34,6 +34,7 @@ type actor struct {
 	name    string
 	open    bool
 	session bool
+	shared  bool // another client may have the session too
 }
 
 // Random returns script number n of a seed. The same seed and number give the same script.
@@ -110,6 +111,7 @@ func (g *Generator) appendStep(s Script) Script {
 	for range 1 + g.rng.IntN(24) {
 		step := g.request()
 		step.Client = a.name
+		tame(&step)
 		if poisonous(&step) {
 			continue
 		}
@@ -153,9 +155,12 @@ func (g *Generator) connect(a *actor) Script {
 			c.timeout = 30000 // a session that could expire while the script runs
 		}
 	}
-	a.open, a.session = true, true
+	a.open, a.session, a.shared = true, true, a.shared && again
 	switch g.rng.IntN(40) {
 	case 0:
+		if again && a.shared {
+			break // accepted difference password-first
+		}
 		c.passwd = pick(g, "wrong", "null", "short")
 		a.open, a.session = again == false, again // a new session needs none
 	case 1:
@@ -195,12 +200,14 @@ func (g *Generator) leave(a *actor) Script {
 		return g.mustParse(a.name + " drop")
 	}
 	other.open, other.session = true, true
+	a.shared, other.shared = true, true
 	return g.mustParse(fmt.Sprintf("%s connect session=%s", other.name, a.name))
 }
 
 // spoil damages the body of a request.
 func (g *Generator) spoil(s *Step) {
-	n := len(s.appendBody(nil, func(z int64) int64 { return z }))
+	body := s.appendBody(nil, func(z int64) int64 { return z })
+	n := len(body)
 	if n == 0 || s.Code == wire.OpAuth || s.Code == wire.OpSASL {
 		return
 	}
@@ -208,7 +215,14 @@ func (g *Generator) spoil(s *Step) {
 	if g.chance(50) {
 		s.Cut = g.rng.IntN(n)
 	} else {
-		s.Flip = []flip{{g.rng.IntN(n), byte(pick(g, 0, 1, 0x7f, 0x80, 0xff, g.rng.IntN(256)))}}
+		f := flip{g.rng.IntN(n), byte(pick(g, 0, 1, 0x7f, g.rng.IntN(128)))}
+		if g.chance(20) {
+			f = flip{0, byte(pick(g, 0x80, 0xff))}
+		}
+		if f.at > 0 && body[f.at] > 0x7f {
+			return // accepted difference utf-8: text must stay text
+		}
+		s.Flip = []flip{f}
 	}
 	if spoiledPoison(s) {
 		*s = whole
