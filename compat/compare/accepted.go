@@ -34,8 +34,17 @@ func poisonous(s *Step) bool {
 		// it is applied, and the server stops.
 		return s.Op != nil && !wire.CreateMode(s.Args[3].n).TTL() && s.Args[4].n < 0
 	case wire.OpCreate, wire.OpCreate2, wire.OpSetData, wire.OpCreateContainer:
+		if s.Op == nil || !strings.HasPrefix(s.Args[0].s, "/zookeeper/quota/") {
+			return false
+		}
 		// The limits of "/": IllegalArgumentException in PathTrie, when it is applied.
-		return s.Op != nil && (strings.HasPrefix(s.Args[0].s, "/zookeeper/quota/zookeeper_"))
+		if strings.HasPrefix(s.Args[0].s, "/zookeeper/quota/zookeeper_") {
+			return true
+		}
+		// A limit or statistic that is no StatsTrack: IllegalArgumentException, or NullPointerException
+		// over null, when the next node below is made, changed or removed.
+		base := s.Args[0].s[strings.LastIndexByte(s.Args[0].s, '/')+1:]
+		return strings.HasPrefix(base, "zookeeper_") && !strings.HasPrefix(s.Args[1].s, "count=")
 	}
 	return false
 }

@@ -22,6 +22,10 @@ type Generator struct {
 	// their timing.
 	Quotas bool
 
+	// Ensemble leaves out what an ensemble answers otherwise than a single server:
+	// /zookeeper/config, and connecting with a zxid that the member may not have seen yet.
+	Ensemble bool
+
 	*language
 	rng     *rand.Rand
 	root    string
@@ -63,6 +67,11 @@ func (g *Generator) epilogue() string {
 	q := "/zookeeper/quota" + g.root
 	return fmt.Sprintf("super tree %s\nsuper tree %s\nsuper remove %s\nsuper remove %s\nsuper getChildren2 /\nsuper getChildren2 /zookeeper/quota\nsuper getAllChildrenNumber /",
 		g.root, q, g.root, q)
+}
+
+// cleaning removes what a script left that was cut short.
+func (g *Generator) cleaning() Script {
+	return g.mustParse(fmt.Sprintf("super connect\nsuper auth digest super:secret\nsuper remove %s\nsuper remove /zookeeper/quota%s", g.root, g.root))
 }
 
 func (g *Generator) mustParse(text string) Script {
@@ -167,7 +176,9 @@ func (g *Generator) connect(a *actor) Script {
 		c.zxid = zxidAhead
 		a.open, a.session = false, again
 	case 2:
-		c.zxid = zxidLast
+		if !g.Ensemble {
+			c.zxid = zxidLast
+		}
 	case 3:
 		c.session, c.id = "", 0x123456789
 		a.open, a.session = false, false

@@ -121,7 +121,11 @@ func (g *Generator) path() value {
 	case n < 85:
 		return value{s: g.root}
 	case n < 90:
-		return value{s: pick(g, "/", "/zookeeper", "/zookeeper/config", "/zookeeper/quota")}
+		v := value{s: pick(g, "/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config")}
+		if v.s == "/zookeeper/config" && g.Ensemble {
+			v.s = g.root
+		}
+		return v
 	case n < 96:
 		return g.newPath()
 	}
@@ -278,7 +282,9 @@ func (g *Generator) multi() Step {
 		part := g.choose([]weighted{
 			{5, func() Step { return g.step("create", g.newPath, g.data, g.acl, g.mode) }},
 			{5, func() Step { return g.step("create2", g.newPath, g.data, g.acl, g.mode) }},
-			{1, func() Step { return g.step("createContainer", g.newPath, g.data, g.acl, func() value { return value{n: int64(pick(g, 4, 4, 0, 2, 5, 9))} }) }},
+			{1, func() Step {
+				return g.step("createContainer", g.newPath, g.data, g.acl, func() value { return value{n: int64(pick(g, 4, 4, 0, 2, 5, 9))} })
+			}},
 			{1, func() Step { return g.step("createTTL", g.newPath, g.data, g.acl, g.mode, g.ttl) }},
 			{4, func() Step { return g.step("delete", g.path, g.version) }},
 			{6, func() Step { return g.step("setData", g.ownPath, g.data, g.version) }},

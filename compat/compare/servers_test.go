@@ -2,7 +2,9 @@ package compare
 
 import (
 	"context"
+	"hash/fnv"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -26,7 +28,15 @@ const superDigest = "lK75jTNcA+U9vtVEw5vB51mj/w4="
 // lines of zoo.cfg; those that begin with D: are properties of the JVM to the original.
 func startProcess(t testing.TB, kind ensemble.Kind, name string, settings []string) *Side {
 	t.Helper()
-	cfg := ensemble.Config{Kind: kind, Settings: baseSettings(), Properties: []string{"znode.container.checkIntervalMs=86400000"}, HeapMiB: 512}
+	return startEnsemble(t, kind, 1, name, settings)
+}
+
+// startEnsemble is startProcess for several members, to which the clients are dealt out in the
+// order of their names.
+func startEnsemble(t testing.TB, kind ensemble.Kind, members int, name string, settings []string) *Side {
+	t.Helper()
+	cfg := ensemble.Config{Kind: kind, Members: max(members, 1), Settings: baseSettings(),
+		Properties: []string{"znode.container.checkIntervalMs=86400000"}, HeapMiB: 512}
 	for _, s := range settings {
 		if property, ok := strings.CutPrefix(s, "D:"); ok {
 			cfg.Properties = append(cfg.Properties, property)
@@ -40,11 +50,33 @@ func startProcess(t testing.TB, kind ensemble.Kind, name string, settings []stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			printLogs(t, e)
+		}
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &Side{Name: name, Dial: dialer(e.Members()[0].Addr())}
+	addrs := e.Addrs()
+	side := &Side{Name: name, Dial: dialer(addrs[0]), Sync: members > 1}
+	if members > 1 {
+		side.Dial = func(ctx context.Context, client string) (net.Conn, error) {
+			h := fnv.New32()
+			h.Write([]byte(client))
+			return dialer(addrs[int(h.Sum32())%len(addrs)])(ctx, client)
+		}
+	}
+	return side
+}
+
+// printLogs prints the end of each member's log: the directory is gone when somebody reads it.
+func printLogs(t testing.TB, e *ensemble.Ensemble) {
+	const most = 600
+	for _, m := range e.Members() {
+		if b, err := os.ReadFile(m.LogPath()); err == nil {
+			t.Logf("%s: %s", m.LogPath(), b[max(0, len(b)-most):])
+		}
+	}
 }
 
 // dialer returns a Side.Dial that always leads to addr.

@@ -21,8 +21,9 @@ type Side struct {
 	// Dial opens a connection for the client of that name. For an ensemble the name
 	// decides the member; "" is the member that is asked four-letter words.
 	Dial func(ctx context.Context, client string) (net.Conn, error)
-	// Ensemble says that Dial leads to several members: a turn then ends with a sync.
-	Ensemble bool
+	// Sync has every turn end with a sync before the ping, as it must if Dial leads to
+	// several members. Both sides of a Pair have to agree in this.
+	Sync bool
 }
 
 // Times that decide between an answer and none. They bound waiting for something that does not
@@ -231,7 +232,7 @@ func (r *Run) barrier(except string) {
 // sendEnd sends the ping that ends a turn for cl.
 func (r *Run) sendEnd(cl *client) {
 	cl.out = cl.out[:0]
-	if r.side.Ensemble {
+	if r.side.Sync {
 		cl.request(&Step{Code: wire.OpSync, Raw: []byte{0, 0, 0, 1, '/'}, Cut: -1}, r.canon, true)
 	}
 	cl.ping()
