@@ -62,7 +62,6 @@ func (s *Server) runTicker() {
 	defer touch.Stop()
 	quick := time.NewTicker(min(half, 100*time.Millisecond))
 	defer quick.Stop()
-	var lastApplied uint64
 	caughtUp := false
 	for {
 		select {
@@ -79,12 +78,7 @@ func (s *Server) runTicker() {
 			s.leaderTick()
 			s.reap()
 		case now := <-quick.C:
-			applied := s.machine.Applied()
-			moved := uint64(0)
-			if applied != lastApplied {
-				moved, lastApplied = applied, applied
-			}
-			s.pipeline.tick(now, moved)
+			s.pipeline.tick(now)
 			s.checkLeader()
 		}
 	}

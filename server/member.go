@@ -12,13 +12,13 @@ import (
 func (s *Server) quorumConfig() quorum.Config {
 	c := quorum.Config{
 		ID:           s.cfg.MemberID,
-		Dir:          s.cfg.FS.PathJoin(s.cfg.LogDir, "log"),
+		Dir:          s.cfg.FS.PathJoin(s.cfg.LogDir, "raft"),
 		FS:           s.cfg.FS,
 		StateMachine: stateMachine{s},
 		OnMessage:    s.onMessage,
 		OnPeer:       s.onPeer,
 		OnLeadership: s.onLeadership,
-		Logger:       s.cfg.Logger.Named("quorum"),
+		Logger:       s.cfg.Logger,
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			return s.cfg.Dial(ctx, addr)
 		},

@@ -53,7 +53,6 @@ type messageKind byte
 const (
 	messageCommands messageKind = 1 // commands, each with its length
 	messageTouches  messageKind = 2 // sessions heard of since the last report
-	messageResend   messageKind = 3 // incarnation, next number expected
 )
 
 // flight is one command on its way.
@@ -74,7 +73,9 @@ type pipeline struct {
 	head     int
 	first    uint64 // number of inflight[head]
 	sent     int    // index into inflight from which nothing was sent yet
-	progress time.Time
+	progress time.Time // when a command of this member was last applied, about
+	moved    bool      // one was since the last tick
+	unsent   bool      // a message could not be sent since the last tick
 	leader   uint64
 	chunk    []byte // commands are encoded into chunks, not one by one
 
@@ -139,6 +140,7 @@ func (p *pipeline) result(cmd *apply.Command, res *apply.Result) {
 	p.inflight[p.head] = flight{}
 	p.head++
 	p.first++
+	p.moved = true
 	if p.sent < p.head {
 		p.sent = p.head // applied through an earlier leader
 	}
@@ -190,31 +192,20 @@ func (p *pipeline) setLeader(leader uint64) {
 	p.mu.Unlock()
 }
 
-// resend goes back to number next, if it is still in flight.
-func (p *pipeline) resend(incarnation, next uint64) {
+// tick sends everything again when a message could not be sent, or when nothing
+// of this member has been applied for resendAfter: a message was lost with a
+// connection, or dropped by a leader that had too much to do.
+func (p *pipeline) tick(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if incarnation != p.incarnation || next < p.first {
-		return
+	if p.moved {
+		p.moved, p.progress = false, now
 	}
-	if at := p.head + int(next-p.first); at < p.sent {
-		p.sent = at
-		p.wake.Signal()
-	}
-}
-
-// tick sends everything again when nothing has moved for resendAfter: a message
-// was lost with a connection whose loss nobody else would notice.
-func (p *pipeline) tick(now time.Time, applied uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if applied != 0 {
-		p.progress = now
-	}
-	if p.sent > p.head && now.Sub(p.progress) > resendAfter {
+	if p.sent > p.head && (p.unsent || now.Sub(p.progress) > resendAfter) {
 		p.sent, p.progress = p.head, now
 		p.wake.Signal()
 	}
+	p.unsent = false
 }
 
 func (p *pipeline) close() {
@@ -261,7 +252,9 @@ func (p *pipeline) sendTo(leader uint64, batch [][]byte, size int) {
 		msg = append(msg, b...)
 	}
 	if err := p.srv.member.Send(leader, msg); err != nil {
-		// Lost like any message on a broken connection: tick sends it again.
+		p.mu.Lock()
+		p.unsent = true
+		p.mu.Unlock()
 		p.srv.log.Debug("send commands", zap.Uint64("peer", leader), zap.Error(err))
 	}
 }

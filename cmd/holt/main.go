@@ -29,7 +29,8 @@ func main() {
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	a := &app{
 		stdout: os.Stdout, stderr: os.Stderr, stop: stop,
-		getenv: os.Getenv, start: startServer,
+		getenv: os.Getenv,
 	}
+	a.start = a.startServer
 	os.Exit(a.run(os.Args[1:]))
 }
