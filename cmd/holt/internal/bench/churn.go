@@ -2,9 +2,11 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"holt/wire"
+	"holt/wire/client"
 )
 
 // churnLanes is the load churn: each lane opens a session, reads once and closes it, again and
@@ -21,32 +23,31 @@ func (r *run) churnLanes(ctx context.Context) (work []func() error, tallies []*t
 
 func (r *run) churn(ctx context.Context, lane int, t *tally) error {
 	for r.take() {
-		q := request{sent: r.now()}
-		s, err := r.dialLane(ctx, lane)
+		began := r.now()
+		c, err := r.dialLane(ctx, lane, client.Options{NoPings: true})
 		if err != nil {
 			return err
 		}
-		now := r.now()
-		if err := s.live(r.dir); err != nil {
+		took := r.now() - began
+		_, err = c.Exists(ctx, r.dir, false)
+		if err := errors.Join(err, c.Close()); err != nil {
 			return err
 		}
 		if r.measuring() {
-			t.count(q, wire.OK, now)
+			t.count(0, took, wire.OK)
 		}
 	}
 	return nil
 }
 
-// live reads a node and closes the session. The connection ends by a reset, which leaves no
-// port in TIME_WAIT: there are only some ten thousand.
-func (s *session) live(path string) error {
-	if tcp, ok := s.conn.(*net.TCPConn); ok {
-		if err := tcp.SetLinger(0); err != nil {
-			return err
+// dialForChurn dials so that closing resets the connection, which leaves no port in TIME_WAIT:
+// there are only some ten thousand.
+func dialForChurn(dial func(context.Context, string) (net.Conn, error)) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		c, err := dial(ctx, addr)
+		if tcp, ok := c.(*net.TCPConn); ok && err == nil {
+			err = tcp.SetLinger(0)
 		}
+		return c, err
 	}
-	if err := s.call(wire.OpExists, &wire.ExistsRequest{Path: path}, nil); err != nil {
-		return err
-	}
-	return s.close()
 }

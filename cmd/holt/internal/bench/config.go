@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +29,9 @@ type Config struct {
 	SessionTime time.Duration // session timeout asked for; default 30 s
 	PIDs        []int         // server processes to watch
 	AutoPIDs    bool          // find PIDs by the ports of Servers, on this machine
+
+	// Dial connects to one of Servers; nil means by TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Loads are the names that Config.Load takes.
@@ -45,6 +50,12 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Duration, 10*time.Second)
 	setDefault(&c.Root, "/bench")
 	setDefault(&c.SessionTime, 30*time.Second)
+	if c.Dial == nil {
+		c.Dial = dialTCP
+	}
+	if c.Load == "churn" {
+		c.Dial = dialForChurn(c.Dial)
+	}
 	if len(c.Servers) == 0 {
 		c.Servers = []string{"127.0.0.1:2181"}
 	}

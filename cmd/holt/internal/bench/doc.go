@@ -8,13 +8,13 @@
 //	nodes        lanes run   counted      lanes end    nodes deleted
 //	             uncounted                sessions
 //
-// A lane is one connection with a session of its own. Lanes are spread over the
-// servers in turn. Two ways to press:
+// A lane is one connection of package wire/client with a session of its own. Lanes
+// are spread over the servers in turn. Two ways to press:
 //
 //   - closed loop: a lane keeps a number of requests outstanding and sends the
-//     next one when a reply arrives. One goroutine reads all replies that have
-//     arrived, answers them with as many requests and writes these at once, so
-//     that the generator itself costs about a microsecond per operation.
+//     next one when a reply arrives. All of it happens on the reader of the
+//     connection, with requests copied from encoded templates, so that the
+//     generator costs about a microsecond per operation and needs no locks.
 //   - open loop (Config.Rate): requests fall due at fixed times, whether or not
 //     replies come. Latency counts from the due time, so a server that stalls is
 //     charged for the requests that it made wait.
@@ -27,8 +27,9 @@
 // that fill the same Report.
 //
 // Nothing here reconnects: a lane whose connection breaks ends, and the Report
-// says so. Not safe for concurrent use are a lane and its script; everything a
-// Report is made of is collected after the lanes have ended.
+// says so. A script belongs to the one goroutine that sends the lane's requests, a
+// tally to the reader of the lane's connection; what a Report is made of is
+// collected after the lanes have ended.
 //
 // Left out: several generator machines, TLS, SASL.
 package bench

@@ -1,22 +1,24 @@
 package bench
 
-import "holt/wire"
+import (
+	"context"
+	"net"
+	"time"
+
+	"holt/wire"
+	"holt/wire/client"
+)
 
 // lane is one connection of a run.
 type lane struct {
 	run    *run
-	s      *session
+	conn   *client.Conn
 	script script
 	tally
 }
 
-// request is one request in flight.
-type request struct {
-	sent int64 // nanoseconds since the start of the run
-	kind int
-}
-
-// tally is what a lane counted while the run was measuring.
+// tally is what a lane counted while the run was measuring. It belongs to the reader of the
+// lane's connection.
 type tally struct {
 	latency []*histogram // by kind
 	errors  map[string]int64
@@ -31,102 +33,152 @@ func newTally(kinds int) tally {
 	return t
 }
 
-// ring holds the requests in flight, oldest first: replies come in the order of requests, so
-// nothing need be looked up.
-type ring struct {
-	requests   []request // a power of two long
-	head, tail int       // those in flight are requests[head:tail], counted without end
-}
-
-func newRing(capacity int) *ring {
-	size := 1
-	for size < capacity {
-		size *= 2
-	}
-	return &ring{requests: make([]request, size)}
-}
-
-func (r *ring) empty() bool { return r.head == r.tail }
-
-func (r *ring) push(q request) {
-	r.requests[r.tail&(len(r.requests)-1)] = q
-	r.tail++
-}
-
-func (r *ring) pop() request {
-	q := r.requests[r.head&(len(r.requests)-1)]
-	r.head++
-	return q
-}
-
-// closedLoop keeps Config.Outstanding requests in flight until the run ends.
-func (l *lane) closedLoop() error {
-	inFlight := newRing(l.run.cfg.Outstanding)
-	request := func(now int64) bool {
-		q, ok := l.request(now)
-		if ok {
-			inFlight.push(q)
-		}
-		return ok
-	}
-	now := l.run.now()
-	for range l.run.cfg.Outstanding {
-		if !request(now) {
-			break
-		}
-	}
-	if err := l.s.flush(); err != nil {
-		return err
-	}
-	for !inFlight.empty() {
-		fresh := !l.s.frames.Buffered()
-		h, err := l.s.next()
-		if err != nil {
-			return err
-		}
-		if fresh {
-			// One reading of the clock for all replies that came together.
-			now = l.run.now()
-		}
-		if h.Xid < 0 {
-			continue // a notification
-		}
-		l.reply(inFlight.pop(), h.Err, now)
-		request(now)
-		if !l.s.frames.Buffered() {
-			if err := l.s.flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return l.s.close()
-}
-
-// request puts the next request into the output, if the run goes on and there is one.
-func (l *lane) request(now int64) (request, bool) {
-	if !l.run.take() {
-		return request{}, false
-	}
-	out, kind, ok := l.script.next(l.s.out, l.s.xid+1)
-	if !ok {
-		return request{}, false
-	}
-	l.s.xid++
-	l.s.out = out
-	return request{now, kind}, true
-}
-
-// reply accounts for the reply to q.
-func (l *lane) reply(q request, code wire.ErrCode, now int64) {
-	if l.run.measuring() {
-		l.count(q, code, now)
-	}
-}
-
-func (t *tally) count(q request, code wire.ErrCode, now int64) {
+func (t *tally) count(kind int, took int64, code wire.ErrCode) {
 	if code != wire.OK {
 		t.errors[code.String()]++
 		return
 	}
-	t.latency[q.kind].add(now-q.sent, 1)
+	t.latency[kind].add(took, 1)
+}
+
+// slot is room for one request in flight; it is used again and again.
+type slot struct {
+	call client.Call
+	body client.Body
+	part wire.MultiHeader // first of a multi's reply, which says whether it failed
+	sent int64            // when, or when it was due: nanoseconds since the start of the run
+	kind int
+}
+
+// newSlot returns a slot whose replies go to done, on the reader of the connection.
+func newSlot(done func(*slot)) *slot {
+	s := new(slot)
+	s.call.Request = &s.body
+	s.call.Done = func(*client.Call) { done(s) }
+	return s
+}
+
+// fill makes the script's next request the slot's, if there is one.
+func (s *slot) fill(sc script) (ok bool) {
+	s.body, s.call.Op, s.kind, ok = sc.next(s.body[:0])
+	s.call.Reply = nil
+	if s.call.Op == wire.OpMulti {
+		s.call.Reply = &s.part
+	}
+	return ok
+}
+
+// outcome returns the code of the reply. err is not nil if there was none.
+func (s *slot) outcome() (code wire.ErrCode, err error) {
+	switch {
+	case s.call.Err != nil:
+		return 0, s.call.Err
+	case s.call.Op == wire.OpMulti && s.call.Header.Err == wire.OK && s.part.Type == wire.OpError:
+		return s.part.Err, nil
+	}
+	return s.call.Header.Err, nil
+}
+
+// reply accounts for the reply to s.
+func (l *lane) reply(s *slot) {
+	code, err := s.outcome()
+	switch {
+	case err != nil:
+		l.lost = err
+	case l.run.measuring():
+		l.count(s.kind, l.run.now()-s.sent, code)
+	}
+}
+
+// pump keeps window requests of a script in flight at conn until more says no or the script
+// ends, and returns when all are answered or failed. Everything happens on the reader of conn, so
+// that what reply touches needs no lock.
+type pump struct {
+	conn   *client.Conn
+	script script
+	window int
+	now    func() int64
+	more   func() bool
+	reply  func(*slot)
+}
+
+func (p *pump) run() {
+	done := make(chan struct{})
+	inFlight := p.window
+	send := func(s *slot) {
+		if p.more() && s.fill(p.script) {
+			s.sent = p.now()
+			p.conn.Go(&s.call)
+			return
+		}
+		if inFlight--; inFlight == 0 {
+			close(done)
+		}
+	}
+	// The reply to a ping is the way onto the reader.
+	p.conn.Go(&client.Call{Op: wire.OpPing, Done: func(*client.Call) {
+		for range p.window {
+			send(newSlot(func(s *slot) { p.reply(s); send(s) }))
+		}
+	}})
+	<-done
+}
+
+// closedLoop keeps Config.Outstanding requests in flight until the run ends.
+func (l *lane) closedLoop() error {
+	p := pump{l.conn, l.script, l.run.cfg.Outstanding, l.run.now, func() bool { return l.lost == nil && l.run.take() }, l.reply}
+	p.run()
+	return l.end()
+}
+
+// end closes the session. The reason why the connection broke before, if it did, is the error.
+func (l *lane) end() error {
+	err := l.conn.Close()
+	if l.lost != nil {
+		return l.lost
+	}
+	return err
+}
+
+// openLoop sends a request every interval, the first after offset. At most Config.Outstanding
+// are in flight; those that fall due meanwhile wait and are charged for it.
+func (l *lane) openLoop(offset, interval time.Duration) error {
+	free := make(chan *slot, l.run.cfg.Outstanding)
+	for range cap(free) {
+		free <- newSlot(func(s *slot) { l.reply(s); free <- s })
+	}
+	for due := int64(offset); l.run.more(); due += int64(interval) {
+		if wait := due - l.run.now(); wait > 0 {
+			time.Sleep(time.Duration(wait))
+		}
+		s := <-free
+		if l.conn.Err() != nil || !s.fill(l.script) {
+			free <- s
+			break
+		}
+		s.sent = due
+		l.conn.Go(&s.call)
+	}
+	for range cap(free) { // wait until all are answered
+		<-free
+	}
+	return l.end()
+}
+
+// dialLane opens the session of lane i, at the servers in turn.
+func (r *run) dialLane(ctx context.Context, i int, o client.Options) (*client.Conn, error) {
+	o.SessionTimeout, o.MaxFrame, o.MaxOutstanding = r.cfg.SessionTime, maxReply, 1<<20
+	nc, err := r.cfg.Dial(ctx, r.cfg.Servers[i%len(r.cfg.Servers)])
+	if err != nil {
+		return nil, err
+	}
+	return client.New(ctx, nc, o)
+}
+
+// maxReply bounds a reply frame: above any listing that a load makes.
+const maxReply = 1 << 30
+
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
 }

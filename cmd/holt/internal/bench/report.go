@@ -51,7 +51,7 @@ type ServerUsage struct {
 func (r *run) report(tallies []*tally, before, after sample) *Report {
 	kinds := r.kinds()
 	all, byKind := new(histogram), make([]histogram, len(kinds))
-	seconds := after.at.Sub(before.at).Seconds()
+	seconds := max(after.at.Sub(before.at).Seconds(), 1e-9) // a run may end before it began
 	rep := &Report{
 		Load: r.cfg.Load, Servers: r.cfg.Servers, Connections: r.cfg.Connections, Outstanding: r.cfg.Outstanding,
 		SizeBytes: r.cfg.Size, Nodes: r.cfg.Nodes, RateWanted: r.cfg.Rate, Seconds: seconds, Errors: make(map[string]int64),

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,31 +13,26 @@ import (
 // digits is the width of the number that ends the path of every node a load touches.
 const digits = 8
 
-// script produces the requests of one lane. It belongs to that lane's goroutine.
+// script produces the requests of one lane. It belongs to one goroutine.
 type script interface {
-	// next appends one request, a whole frame, to b. kind tells loads of a mix apart, from 0.
-	// ok is false, and b unchanged, when the script has come to its end.
-	next(b []byte, xid wire.Xid) (frame []byte, kind int, ok bool)
+	// next appends the record of one request to b. kind tells loads of a mix apart, from 0. ok
+	// is false when the script has come to its end.
+	next(b []byte) (record []byte, op wire.OpCode, kind int, ok bool)
 }
 
-// template is an encoded request in which only the xid and the numbers at the end of paths
-// change: requests are made by copying it, which costs less than encoding.
+// template is an encoded record in which only the numbers at the end of paths change: requests
+// are made by copying it, which costs less than encoding and allocates nothing.
 type template struct {
-	frame []byte
-	at    []int // offsets of numbers
+	op     wire.OpCode
+	record []byte
+	at     []int // offsets of numbers
 }
-
-// offsetXid is where the xid stands in a frame, after the length.
-const offsetXid = 4
 
 // newTemplate encodes a request whose paths end in placeholder.
 func newTemplate(op wire.OpCode, record wire.Record) template {
-	b, mark := wire.BeginFrame(nil)
-	b = (&wire.RequestHeader{Op: op}).AppendTo(b)
-	b = record.AppendTo(b)
-	t := template{frame: wire.EndFrame(b, mark)}
+	t := template{op: op, record: record.AppendTo(nil)}
 	for from := 0; ; {
-		i := strings.Index(string(b[from:]), placeholder)
+		i := strings.Index(string(t.record[from:]), placeholder)
 		if i < 0 {
 			return t
 		}
@@ -50,11 +44,10 @@ func newTemplate(op wire.OpCode, record wire.Record) template {
 // placeholder stands for a number of a path. No data contain it: they are made of one byte.
 var placeholder = strings.Repeat("#", digits)
 
-// appendTo appends the request with its numbers taken from number, called once for each.
-func (t *template) appendTo(b []byte, xid wire.Xid, number func() int) []byte {
+// appendTo appends the record with its numbers taken from number, called once for each.
+func (t *template) appendTo(b []byte, number func() int) []byte {
 	start := len(b)
-	b = append(b, t.frame...)
-	binary.BigEndian.PutUint32(b[start+offsetXid:], uint32(xid))
+	b = append(b, t.record...)
 	for _, at := range t.at {
 		putDigits(b[start+at:start+at+digits], number())
 	}
@@ -75,8 +68,8 @@ type scattered struct {
 	rng   *rand.Rand
 }
 
-func (s *scattered) next(b []byte, xid wire.Xid) ([]byte, int, bool) {
-	return s.appendTo(b, xid, func() int { return s.rng.IntN(s.nodes) }), 0, true
+func (s *scattered) next(b []byte) ([]byte, wire.OpCode, int, bool) {
+	return s.appendTo(b, func() int { return s.rng.IntN(s.nodes) }), s.op, 0, true
 }
 
 // counted is a script of requests to one node after the other, up to a number of them.
@@ -85,13 +78,28 @@ type counted struct {
 	done, limit int
 }
 
-func (s *counted) next(b []byte, xid wire.Xid) ([]byte, int, bool) {
+func (s *counted) next(b []byte) ([]byte, wire.OpCode, int, bool) {
 	if s.done == s.limit {
-		return b, 0, false
+		return b, s.op, 0, false
 	}
-	b = s.appendTo(b, xid, func() int { return s.done })
+	b = s.appendTo(b, func() int { return s.done })
 	s.done++
-	return b, 0, true
+	return b, s.op, 0, true
+}
+
+// listed deletes the children of a node.
+type listed struct {
+	parent string
+	names  []string
+}
+
+func (s *listed) next(b []byte) ([]byte, wire.OpCode, int, bool) {
+	if len(s.names) == 0 {
+		return b, wire.OpDelete, 0, false
+	}
+	r := wire.DeleteRequest{Path: s.parent + "/" + s.names[0], Version: -1}
+	s.names = s.names[1:]
+	return r.AppendTo(b), wire.OpDelete, 0, true
 }
 
 // mixed draws each request from one of several scripts, by weight.
@@ -101,14 +109,14 @@ type mixed struct {
 	rng     *rand.Rand
 }
 
-func (s *mixed) next(b []byte, xid wire.Xid) ([]byte, int, bool) {
+func (s *mixed) next(b []byte) ([]byte, wire.OpCode, int, bool) {
 	draw := s.rng.IntN(s.weights[len(s.weights)-1])
 	kind := 0
 	for draw >= s.weights[kind] {
 		kind++
 	}
-	b, _, ok := s.scripts[kind].next(b, xid)
-	return b, kind, ok
+	b, op, _, ok := s.scripts[kind].next(b)
+	return b, op, kind, ok
 }
 
 // unlimited is the limit of a counted script that ends only with the run: as many names as the
@@ -151,12 +159,7 @@ func (r *run) setRequest(path string) *wire.SetDataRequest {
 }
 
 func (r *run) createRequest(path string) *wire.CreateRequest {
-	return &wire.CreateRequest{Path: path, Data: r.data, ACL: []wire.ACL{openACL()}}
-}
-
-// openACL lets everybody do everything.
-func openACL() wire.ACL {
-	return wire.ACL{Perms: wire.PermAll, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}
+	return &wire.CreateRequest{Path: path, Data: r.data, ACL: wire.OpenACL()}
 }
 
 // share is the part of Config.Count that falls to a lane.
