@@ -6,7 +6,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks bench-compare lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks test-zkcli bench-compare lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; his
 
 test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
 	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt
+
+test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
+	$(GO) test -count 1 -timeout 10m -v ./compat/zkcli -target=$(or $(ZKCLI_TARGET),zookeeper)
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,40 +16,72 @@ import (
 // runWait bounds one run of a program.
 const runWait = 2 * time.Minute
 
-// TestSessions compares interactive sessions line by line.
-func TestSessions(t *testing.T) {
+// TestSameAsOriginal puts all lines through both programs. With a filter for some of its
+// parts, it does not look whether every accepted difference occurs.
+func TestSameAsOriginal(t *testing.T) {
 	target.Kind(t)
-	java, holt := original(t), ours(t)
-	list := loadAccepted(t)
+	text, err := os.ReadFile("testdata/accepted.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := comparison{java: original(t), holt: ours(t)}
+	if c.accepted, err = readAccepted(string(text)); err != nil {
+		t.Fatal(err)
+	}
 	files, err := filepath.Glob("testdata/session-*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("scripts: %v, %v", files, err)
 	}
-	compared := 0
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			lines, suffix := readScript(t, file)
-			want := session(t, java, lines, suffix)
-			got := session(t, holt, lines, suffix)
-			compareSessions(t, list, got, want)
-			compared += len(want.turns)
-		})
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { c.session(t, file) })
 	}
-	t.Logf("%d lines compared", compared)
-	if compared < 120 {
-		t.Errorf("only %d lines were compared", compared)
+	t.Run("oneshot", c.commandLines)
+	t.Logf("%d lines compared", c.lines)
+	if c.parts < len(files)+1 {
+		return
+	}
+	if c.lines < 120 {
+		t.Errorf("only %d lines were compared", c.lines)
+	}
+	for _, a := range c.accepted {
+		if !a.used {
+			t.Errorf("does not differ any more: %s | %s | %s", a.line, a.stream, a.reason)
+		}
 	}
 }
 
-// TestCommandLines compares runs of the program with one command each, of which the exit code
+// comparison is what the parts of the test share.
+type comparison struct {
+	java, holt   program
+	accepted     []*accepted
+	parts, lines int // compared so far
+}
+
+// session compares an interactive session line by line.
+func (c *comparison) session(t *testing.T, file string) {
+	lines, suffix := readScript(t, file)
+	want := session(t, c.java, lines, suffix)
+	got := session(t, c.holt, lines, suffix)
+	c.report(t, "(greeting)", "stdout", got.greeting, want.greeting)
+	if len(got.turns) != len(want.turns) {
+		t.Errorf("%d lines were run, want %d", len(got.turns), len(want.turns))
+	}
+	for i := range min(len(got.turns), len(want.turns)) {
+		c.report(t, want.turns[i].line, "stdout", got.turns[i].stdout, want.turns[i].stdout)
+		c.report(t, want.turns[i].line, "stderr", got.turns[i].stderr, want.turns[i].stderr)
+	}
+	c.report(t, "(events)", "stdout", strings.Join(got.events, "\n"), strings.Join(want.events, "\n"))
+	c.report(t, "(end)", "exit", fmt.Sprint(got.exitCode), fmt.Sprint(want.exitCode))
+	c.parts++
+	c.lines += len(want.turns)
+}
+
+// commandLines compares runs of the program with one command each, of which the exit code
 // matters most.
-func TestCommandLines(t *testing.T) {
-	target.Kind(t)
-	java, holt := original(t), ours(t)
-	list := loadAccepted(t)
+func (c *comparison) commandLines(t *testing.T) {
 	lines, _ := readScript(t, "testdata/oneshot.txt")
 	var outcomes [2][]outcome
-	for i, p := range []program{java, holt} {
+	for i, p := range []program{c.java, c.holt} {
 		server := startServer(t)
 		for _, line := range lines {
 			outcomes[i] = append(outcomes[i], oneShot(t, p, server, line))
@@ -58,39 +89,19 @@ func TestCommandLines(t *testing.T) {
 	}
 	for i, line := range lines {
 		want, got := outcomes[0][i], outcomes[1][i]
-		report(t, list, line, "stdout", got.stdout, want.stdout)
-		report(t, list, line, "stderr", got.stderr, want.stderr)
-		report(t, list, line, "exit", fmt.Sprint(got.exitCode), fmt.Sprint(want.exitCode))
+		c.report(t, line, "stdout", got.stdout, want.stdout)
+		c.report(t, line, "stderr", got.stderr, want.stderr)
+		c.report(t, line, "exit", fmt.Sprint(got.exitCode), fmt.Sprint(want.exitCode))
 	}
+	c.parts++
+	c.lines += len(lines)
 }
 
-// TestAcceptedDifferencesOccur runs after the others: an entry that no longer describes
-// anything must go.
-func TestAcceptedDifferencesOccur(t *testing.T) {
-	target.Kind(t)
-	for _, a := range loadAccepted(t) {
-		if !a.used {
-			t.Errorf("does not differ any more: %s | %s | %s", a.line, a.stream, a.reason)
-		}
-	}
-}
-
-// acceptedList is shared by the tests of this package, which run one after the other.
-var acceptedList []*accepted
-
-func loadAccepted(t *testing.T) []*accepted {
+func (c *comparison) report(t *testing.T, line, stream, got, want string) {
 	t.Helper()
-	if acceptedList != nil {
-		return acceptedList
+	if got != want && !accepts(c.accepted, line, stream) {
+		t.Errorf("%s: %s differs\n got %q\nwant %q", line, stream, got, want)
 	}
-	text, err := os.ReadFile("testdata/accepted.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if acceptedList, err = readAccepted(string(text)); err != nil {
-		t.Fatal(err)
-	}
-	return acceptedList
 }
 
 // readScript returns the lines of a script, and what its header says to put behind the
@@ -138,22 +149,6 @@ func session(t *testing.T, p program, lines []string, suffix string) *transcript
 	return tr
 }
 
-func compareSessions(t *testing.T, list []*accepted, got, want *transcript) {
-	t.Helper()
-	report(t, list, "(greeting)", "stdout", got.greeting, want.greeting)
-	if len(got.turns) != len(want.turns) {
-		t.Errorf("%d lines were run, want %d", len(got.turns), len(want.turns))
-	}
-	for i := range min(len(got.turns), len(want.turns)) {
-		report(t, list, want.turns[i].line, "stdout", got.turns[i].stdout, want.turns[i].stdout)
-		report(t, list, want.turns[i].line, "stderr", got.turns[i].stderr, want.turns[i].stderr)
-	}
-	if !slices.Equal(got.events, want.events) {
-		report(t, list, "(events)", "stdout", strings.Join(got.events, "\n"), strings.Join(want.events, "\n"))
-	}
-	report(t, list, "(end)", "exit", fmt.Sprint(got.exitCode), fmt.Sprint(want.exitCode))
-}
-
 // oneShot runs a program with the words of a line.
 func oneShot(t *testing.T, p program, server, line string) outcome {
 	t.Helper()
@@ -182,11 +177,4 @@ func words(line string) []string {
 		}
 	}
 	return list
-}
-
-func report(t *testing.T, list []*accepted, line, stream, got, want string) {
-	t.Helper()
-	if got != want && !accepts(list, line, stream) {
-		t.Errorf("%s: %s differs\n got %q\nwant %q", line, stream, got, want)
-	}
 }

@@ -25,15 +25,14 @@ type transcript struct {
 func marker(n int) string { return fmt.Sprintf("listquota /marker-%d", n) }
 
 var (
-	markerEcho  = regexp.MustCompile(`^listquota /marker-\d+$`)
-	markerTalk  = regexp.MustCompile(`absolute path is (?:/\w+)?/zookeeper/quota/marker-(\d+)/zookeeper_limits\nquota for /marker-\d+ does not exist\.\n`)
-	prompt      = regexp.MustCompile(`(?m)^\[zk: \S*\((?:CONNECTED|CLOSED|AUTH_FAILED)\) \d+\] `)
-	eventLine   = regexp.MustCompile(`\n(?:WATCHER::|(WatchedEvent [^\n]*))\n`)
-	logLine     = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{3} (?:WARN|ERROR) [^\n]*\n`)
-	dateLine    = regexp.MustCompile(`(?m)^(ctime|mtime) = .*$`)
-	sessionID   = regexp.MustCompile(`(?m)^ephemeralOwner = 0x[0-9a-f]{2,}$`)
-	zxidLine    = regexp.MustCompile(`(?m)^([cmp]Zxid) = 0x[0-9a-f]+$`)
-	javaFailure = regexp.MustCompile(`(?m)^Exception in thread "main" ([\w.$]+)(?:: (.*))?\n(?:\tat .*\n|Caused by: .*\n|\t\.\.\. .*\n)*`)
+	markerEcho = regexp.MustCompile(`^listquota /marker-\d+$`)
+	markerTalk = regexp.MustCompile(`absolute path is (?:/\w+)?/zookeeper/quota/marker-(\d+)/zookeeper_limits\nquota for /marker-\d+ does not exist\.\n`)
+	prompt     = regexp.MustCompile(`(?m)^\[zk: \S*\((?:CONNECTED|CLOSED|AUTH_FAILED)\) \d+\] `)
+	eventLine  = regexp.MustCompile(`\n(?:WATCHER::|(WatchedEvent [^\n]*))\n`)
+	logLine    = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{3} (?:WARN|ERROR) [^\n]*\n`)
+	dateLine   = regexp.MustCompile(`(?m)^(ctime|mtime) = .*$`)
+	sessionID  = regexp.MustCompile(`(?m)^ephemeralOwner = 0x[0-9a-f]{2,}$`)
+	zxidLine   = regexp.MustCompile(`(?m)^([cmp]Zxid) = 0x[0-9a-f]+$`)
 )
 
 // withMarkers puts a marker behind each line.
@@ -57,7 +56,10 @@ func takeApart(lines []string, server, stdout, stderr string) (*transcript, erro
 	parts := splitAt(prompt, stdout)
 	t.greeting = parts[0]
 	for _, part := range parts[1:] {
-		echo, text, _ := strings.Cut(part, "\n")
+		echo, text, echoed := strings.Cut(part, "\n")
+		if !echoed {
+			break // the prompt at which the input ended
+		}
 		if markerEcho.MatchString(echo) {
 			if n := len(t.turns); n > 0 && text != "" && !strings.HasSuffix(t.turns[n-1].stdout, text) {
 				t.turns[n-1].stdout += text // "Not connected", once more
