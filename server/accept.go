@@ -117,19 +117,24 @@ func (s *Server) connected() int {
 	return len(s.conns)
 }
 
-// dropClients closes every connection.
-func (s *Server) dropClients() {
+// dropClients closes the connections that which picks, and counts them.
+func (s *Server) dropClients(which func(*conn) bool) int {
 	s.mu.Lock()
-	all := make([]*conn, 0, len(s.conns))
+	var picked []*conn
 	for c := range s.conns {
-		all = append(all, c)
+		if which(c) {
+			picked = append(picked, c)
+		}
 	}
 	s.mu.Unlock()
-	for _, c := range all {
+	for _, c := range picked {
 		c.out.closeNow()
 		c.stop()
 	}
+	return len(picked)
 }
+
+func everyone(*conn) bool { return true }
 
 // fourLetterWord answers an operator's word, if that is what the connection
 // begins with.

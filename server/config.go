@@ -96,6 +96,23 @@ type Config struct {
 	// connections with outstanding requests are not read; default 1000
 	// [globalOutstandingLimit].
 	GlobalOutstandingLimit int
+	// RequestThrottleMax is the number of requests in progress on this member
+	// beyond which others wait, looked at every RequestThrottleStallMillis
+	// (default 100); default: no bound. One that waited longer than
+	// ThrottledOpWaitMillis is answered with ThrottledOp; default: none is
+	// [request_throttle_max_requests, request_throttle_stall_time,
+	// throttled_op_wait_time].
+	RequestThrottleMax, RequestThrottleStallMillis, ThrottledOpWaitMillis int
+	// LargeRequestThreshold is the size in bytes past which a request is large;
+	// default: none is. A connection whose request takes the large ones in
+	// progress past LargeRequestMaxBytes (default 100 MiB) is closed
+	// [largeRequestThreshold, largeRequestMaxBytes].
+	LargeRequestThreshold, LargeRequestMaxBytes int
+	// ConnTokens bounds the connect requests taken at once, ConnTokenFill of
+	// which are admitted anew every ConnTokenFillMillis (defaults 1 and 1);
+	// default: no bound. One too many is closed [connection_throttle_tokens,
+	// connection_throttle_fill_count, connection_throttle_fill_time].
+	ConnTokens, ConnTokenFill, ConnTokenFillMillis int
 	// ReadOnlyMode serves clients that accept a read-only server while there is
 	// no leader [readonlymode.enabled].
 	ReadOnlyMode bool
@@ -224,6 +241,10 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.HandshakeTimeoutMillis, 10_000)
 	setDefault(&c.MaxFrame, 1048575)
 	setDefault(&c.GlobalOutstandingLimit, 1000)
+	setDefault(&c.RequestThrottleStallMillis, 100)
+	setDefault(&c.LargeRequestMaxBytes, 100<<20)
+	setDefault(&c.ConnTokenFill, 1)
+	setDefault(&c.ConnTokenFillMillis, 1)
 	setDefault(&c.ContainerCheckMillis, 60_000)
 	setDefault(&c.ContainerMaxPerMinute, 10_000)
 	if c.MinSessionTimeoutMillis <= 0 {
@@ -291,6 +312,13 @@ func (c Config) validate() error {
 	atLeast("MaxConns", int64(c.MaxConns), 0)
 	atLeast("MaxFrame", int64(c.MaxFrame), 1024)
 	atLeast("GlobalOutstandingLimit", int64(c.GlobalOutstandingLimit), 1)
+	atLeast("RequestThrottleMax", int64(c.RequestThrottleMax), 0)
+	atLeast("RequestThrottleStallMillis", int64(c.RequestThrottleStallMillis), 1)
+	atLeast("ThrottledOpWaitMillis", int64(c.ThrottledOpWaitMillis), 0)
+	atLeast("LargeRequestMaxBytes", int64(c.LargeRequestMaxBytes), 1)
+	atLeast("ConnTokens", int64(c.ConnTokens), 0)
+	atLeast("ConnTokenFill", int64(c.ConnTokenFill), 1)
+	atLeast("ConnTokenFillMillis", int64(c.ConnTokenFillMillis), 1)
 	atLeast("ContainerCheckMillis", int64(c.ContainerCheckMillis), 1)
 	atLeast("ContainerMaxPerMinute", int64(c.ContainerMaxPerMinute), 1)
 	atLeast("ContainerMaxNeverUsedMillis", int64(c.ContainerMaxNeverUsedMillis), 0)

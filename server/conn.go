@@ -22,6 +22,8 @@ import (
 // have drained; the client's own window is normally far smaller.
 const connOutstandingMax = 1024
 
+var errLargeRequests = errors.New("too many bytes of large requests in progress")
+
 // conn is one client connection. Its reader goroutine (serve) owns the socket's
 // input, the handshake and the reads that need not wait; the apply goroutine
 // owns what was committed: replies to writes, the reads behind them, events.
@@ -43,7 +45,7 @@ type conn struct {
 	session    atomic.Int64 // 0 until the handshake ended
 	timeout    atomic.Int32 // negotiated, ms
 	touched    atomic.Bool  // something arrived since the last report
-	readOnly   bool         // served in read-only mode; set by the handshake
+	readOnly   bool         // served in read-only mode; set by the handshake, under Server.mu
 
 	queued  atomic.Int32 // length of fifo, readable without mu
 	mu      sync.Mutex
@@ -67,6 +69,7 @@ type request struct {
 	op      wire.OpCode
 	xid     wire.Xid
 	payload []byte      // read: a copy of the frame; held write: likewise
+	large   int         // bytes counted in Server.largeBytes
 	done    bool        // barrier: the state machine has caught up
 	flags   apply.Flags // write
 	arrived time.Time
@@ -192,6 +195,10 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 		return false, nil
 	case c.srv.readOnlyRefuses(c, h.Op):
 		c.reply(h.Xid, 0, wire.ErrNotReadOnly, nil)
+		return true, nil
+	case c.srv.tooLarge(len(payload)):
+		return false, errLargeRequests
+	case !c.throttle(h):
 		return true, nil
 	case h.Op == wire.OpSync:
 		return true, c.pushBarrier(h, payload)
@@ -333,6 +340,10 @@ func (c *conn) stop() {
 	}
 	c.ended = true
 	close(c.gone)
+	for _, r := range c.fifo.all() {
+		c.srv.waiting.Add(-1)
+		c.srv.largeBytes.Add(-int64(r.large))
+	}
 	c.fifo = fifo{}
 	c.queued.Store(0)
 	c.room.Broadcast()

@@ -50,6 +50,10 @@ func (c *conn) pushWrite(h wire.RequestHeader, payload []byte) error {
 	if err := c.waitRoomLocked(); err != nil {
 		return err
 	}
+	if t := c.srv.cfg.LargeRequestThreshold; t > 0 && len(payload) > t {
+		r.large = len(payload)
+		c.srv.largeBytes.Add(int64(r.large))
+	}
 	if last := c.fifo.last(); last != nil && last.kind == kindRead {
 		r.flags = apply.AfterRead
 	}
@@ -102,14 +106,15 @@ func (c *conn) pushBarrier(h wire.RequestHeader, payload []byte) error {
 }
 
 func (c *conn) pushLocked(r *request) {
+	c.srv.waiting.Add(1)
 	c.fifo.push(r)
 	c.queued.Store(int32(c.fifo.len()))
 }
 
 // waitRoomLocked blocks the reader, and with it the client, while too much is
-// on its way.
+// on its way: of this connection, or of all together while it has a part in that.
 func (c *conn) waitRoomLocked() error {
-	for c.fifo.len() >= connOutstandingMax && !c.ended {
+	for !c.ended && (c.fifo.len() >= connOutstandingMax || c.fifo.len() > 0 && c.srv.inProgress() > c.srv.outstandingMax) {
 		c.room.Wait()
 	}
 	if c.ended {
@@ -148,6 +153,10 @@ func (c *conn) completeWrite(r *request, res *apply.Result) {
 }
 
 func (c *conn) popLocked() {
+	c.srv.waiting.Add(-1)
+	if large := c.fifo.first().large; large > 0 {
+		c.srv.largeBytes.Add(-int64(large))
+	}
 	c.fifo.pop()
 	c.queued.Store(int32(c.fifo.len()))
 	c.room.Signal()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,6 +10,8 @@ import (
 	"holt/server/apply"
 	"holt/wire"
 )
+
+var errConnTokens = errors.New("more connect requests than connection_throttle_tokens")
 
 // connectResult is what the apply goroutine tells the reader that waits for its
 // session.
@@ -35,6 +38,10 @@ func (c *conn) handshake() (bool, error) {
 	}
 	s := c.srv
 	s.metrics.ConnectRequests.Inc()
+	if !s.connTokens.take(s.now()) {
+		s.metrics.ConnectionsRejected.Inc()
+		return false, errConnTokens
+	}
 	s.metrics.PacketsReceived.Inc()
 	c.stats.in.Add(1)
 	if s.readOnlyNow() {
@@ -157,7 +164,9 @@ func (c *conn) handshakeReadOnly(req *wire.ConnectRequest) (bool, error) {
 	if req.SessionID != 0 && s.sessionKnown(req.SessionID) {
 		return false, nil // a session of the ensemble must not be used here
 	}
+	s.mu.Lock()
 	c.readOnly = true
+	s.mu.Unlock()
 	res := connectResult{Session: req.SessionID, Timeout: min(max(req.TimeoutMillis, int32(s.cfg.MinSessionTimeoutMillis)), int32(s.cfg.MaxSessionTimeoutMillis))}
 	if res.Session == 0 {
 		res.Session = s.nextSessionID()

@@ -86,11 +86,15 @@ func (s *Server) runTicker() {
 
 // checkLeader closes the clients of a member that has had no leader for
 // SyncLimit ticks: they go elsewhere, and none goes on believing in a session
-// that the majority may have expired.
+// that the majority may have expired. With read-only mode on that is when it
+// begins, and its connections end when there is a leader again.
 func (s *Server) checkLeader() {
-	l := s.leadership.Load()
-	if l.leader != 0 {
+	if s.leadership.Load().leader != 0 {
 		s.lostSince.Store(0)
+		if !s.cfg.ReadOnlyMode {
+			return
+		}
+		s.dropClients(func(c *conn) bool { return c.readOnly })
 		return
 	}
 	now := s.now().UnixMilli()
@@ -100,9 +104,11 @@ func (s *Server) checkLeader() {
 		return
 	}
 	limit := int64(s.cfg.SyncLimit) * int64(s.cfg.TickMillis)
-	if now-since >= limit && s.connected() > 0 && !s.readOnlyNow() {
-		s.log.Warn("no leader for syncLimit ticks: closing clients", zap.Int64("took", now-since))
-		s.dropClients()
+	if now-since < limit && !s.readOnlyNow() {
+		return
+	}
+	if n := s.dropClients(func(c *conn) bool { return !c.readOnly }); n > 0 {
+		s.log.Warn("no leader for syncLimit ticks: closed clients", zap.Int("connections", n), zap.Int64("took", now-since))
 	}
 }
 

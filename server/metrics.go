@@ -22,16 +22,17 @@ const (
 // Metrics is what this package counts. Everything is always on; a request costs
 // two counters and a share of one histogram.
 type Metrics struct {
-	PacketsReceived, PacketsSent metric.Counter
-	ConnectRequests              metric.Counter
-	ConnectionsRejected          metric.Counter
-	AuthFailed                   metric.Counter
-	SessionsExpired              metric.Counter
-	EntryCommands                metric.Histogram          // commands per Raft entry
-	EntryBytes                   metric.Histogram          // bytes per Raft entry
-	EntryLast                    metric.Gauge              // bytes of the last one
-	Latency                      [opSlots]metric.Histogram // ns from receipt to reply, by operation
-	ReadLatency, UpdateLatency   metric.Histogram          // ns, all operations of the kind
+	PacketsReceived, PacketsSent                           metric.Counter
+	ConnectRequests                                        metric.Counter
+	ConnectionsRejected                                    metric.Counter
+	RequestsThrottled, OpsThrottled, LargeRequestsRejected metric.Counter
+	AuthFailed                                             metric.Counter
+	SessionsExpired                                        metric.Counter
+	EntryCommands                                          metric.Histogram          // commands per Raft entry
+	EntryBytes                                             metric.Histogram          // bytes per Raft entry
+	EntryLast                                              metric.Gauge              // bytes of the last one
+	Latency                                                [opSlots]metric.Histogram // ns from receipt to reply, by operation
+	ReadLatency, UpdateLatency                             metric.Histogram          // ns, all operations of the kind
 }
 
 func newMetrics() *Metrics { return &Metrics{} }

@@ -71,8 +71,8 @@ type pipeline struct {
 	closed   bool
 	inflight []flight // in order of their numbers; head is the first not used
 	head     int
-	first    uint64 // number of inflight[head]
-	sent     int    // index into inflight from which nothing was sent yet
+	first    uint64    // number of inflight[head]
+	sent     int       // index into inflight from which nothing was sent yet
 	progress time.Time // when a command of this member was last applied, about
 	moved    bool      // one was since the last tick
 	unsent   bool      // a message could not be sent since the last tick

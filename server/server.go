@@ -50,6 +50,11 @@ type Server struct {
 	nextReap    time.Time
 	reapAfter   string // where the last round of reaping ended
 
+	waiting        atomic.Int64 // requests in the fifos of all connections
+	largeBytes     atomic.Int64 // bytes of the large ones among them
+	outstandingMax int
+	connTokens     *tokenBucket
+
 	trackerMu sync.Mutex // guards tracker; taken after the machine's lock
 	tracker   *session.Tracker
 	sessionID atomic.Int64 // last handed out
@@ -99,6 +104,8 @@ func Start(cfg Config) (*Server, error) {
 		stop:          make(chan struct{}),
 		fail:          make(chan error, 1),
 	}
+	s.outstandingMax = cfg.outstandingLimit()
+	s.connTokens = newTokenBucket(cfg.ConnTokens, cfg.ConnTokenFill, time.Duration(cfg.ConnTokenFillMillis)*time.Millisecond, s.started)
 	s.leadership.Store(&leadership{})
 	s.sessionID.Store(int64(session.FirstID(cfg.MemberID, s.started.UnixMilli())))
 	if err := s.start(); err != nil {
@@ -267,14 +274,14 @@ func (s *Server) close() error {
 		errs = append(errs, s.metricsOn.Close())
 	}
 	close(s.stop)
-	s.dropClients()
+	s.dropClients(everyone)
 	if s.pipeline.srv != nil {
 		s.pipeline.close()
 	}
 	if s.member != nil {
 		errs = append(errs, s.member.Close())
 	}
-	s.dropClients()
+	s.dropClients(everyone)
 	s.wg.Wait()
 	errs = append(errs, s.state.close())
 	return errors.Join(errs...)

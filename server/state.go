@@ -284,6 +284,6 @@ func (m stateMachine) Restore(dir string) error {
 		return fmt.Errorf("take over snapshot: %w", err)
 	}
 	s.pipeline.skipTo(s.machine.Taken())
-	s.dropClients()
+	s.dropClients(everyone)
 	return nil
 }

@@ -9,7 +9,7 @@ const (
 	zabOnly  = "not used: it tunes ZooKeeper's replication, and Holt replicates by Raft"
 	pipeline = "not used: Holt's request pipeline has no such part"
 	purge    = "not needed: Holt removes log and snapshots by itself once the tree on disk contains them"
-	throttle = "not used: Holt bounds requests in progress by globalOutstandingLimit"
+	throttle = "not used: a request that waits is dropped with its connection, and only then"
 	connRate = "not used: Holt bounds connections by maxClientCnxns and maxCnxns"
 	noAdmin  = "not used: Holt has no AdminServer yet; ask by four-letter words and /metrics"
 	votes    = "not used: every participant has one vote, and a majority of them decides"
@@ -89,23 +89,15 @@ func otherKeys() []key {
 		{name: "bitHashCacheSize", check: anyNumber, note: pipeline},
 		{name: "maxResponseCacheSize", check: anyNumber, note: "not used: the node cache serves reads"},
 		{name: "maxGetChildrenResponseCacheSize", check: anyNumber, note: "not used: the node cache serves reads"},
-		{name: "request_throttle_max_requests", check: anyNumber, note: throttle},
-		{name: "request_throttle_stall_time", check: anyNumber, note: throttle},
 		{name: "request_throttle_drop_stale", check: boolean, note: throttle},
 		{name: "request_stale_latency_check", check: boolean, note: throttle},
 		{name: "request_stale_connection_check", check: boolean, note: throttle},
 		{name: "request_throttler.shutdownTimeout", check: anyNumber, note: throttle},
-		{name: "throttled_op_wait_time", check: anyNumber, note: throttle},
-		{name: "largeRequestThreshold", check: anyNumber, note: throttle},
-		{name: "largeRequestMaxBytes", check: anyNumber, note: throttle},
 		{name: "connection_throttle_freeze_time", check: anyNumber, note: connRate},
 		{name: "connection_throttle_drop_increase", check: fraction, note: connRate},
 		{name: "connection_throttle_drop_decrease", check: fraction, note: connRate},
 		{name: "connection_throttle_decrease_ratio", check: fraction, note: connRate},
 		{name: "connection_throttle_weight_enabled", check: boolean, note: connRate},
-		{name: "connection_throttle_tokens", check: anyNumber, note: connRate},
-		{name: "connection_throttle_fill_time", check: anyNumber, note: connRate},
-		{name: "connection_throttle_fill_count", check: anyNumber, note: connRate},
 		{name: "connection_throttle_global_session_weight", check: anyNumber, note: connRate},
 		{name: "connection_throttle_local_session_weight", check: anyNumber, note: connRate},
 		{name: "connection_throttle_renew_session_weight", check: anyNumber, note: connRate},

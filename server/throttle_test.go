@@ -1,0 +1,135 @@
+package server
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holt/wire"
+)
+
+func TestTokenBucket(t *testing.T) {
+	now := time.Unix(0, 0)
+	b := newTokenBucket(3, 2, time.Second, now)
+	steps := []struct {
+		after time.Duration
+		want  []bool
+	}{
+		{0, []bool{true, true, true, false}},
+		{999 * time.Millisecond, []bool{false}},
+		{time.Millisecond, []bool{true, true, false}},
+		{time.Hour, []bool{true, true, true, false}},
+	}
+	for i, step := range steps {
+		now = now.Add(step.after)
+		for j, want := range step.want {
+			if got := b.take(now); got != want {
+				t.Errorf("step %d, take %d: %v, want %v", i, j, got, want)
+			}
+		}
+	}
+	var none *tokenBucket
+	if none = newTokenBucket(0, 1, time.Second, now); !none.take(now) {
+		t.Error("no bucket refused a token")
+	}
+}
+
+func TestConnectRequestsPastTheTokensAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, func(c *Config) { c.ConnTokens, c.ConnTokenFillMillis = 2, 60_000 })
+		connect(t, s, wire.ConnectRequest{})
+		connect(t, s, wire.ConnectRequest{})
+		nc, err := s.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		c := &rawConn{t: t, nc: nc, frames: wire.NewFrameReader(nc, 1<<20)}
+		c.write(&wire.ConnectRequest{TimeoutMillis: 10_000, Passwd: make([]byte, wire.PasswdSize)})
+		if !c.closed() {
+			t.Error("the third connect request was taken")
+		}
+		time.Sleep(time.Minute)
+		connect(t, s, wire.ConnectRequest{})
+	})
+}
+
+func TestRequestsPastTheThrottleWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, func(c *Config) {
+			c.RequestThrottleMax, c.ThrottledOpWaitMillis = 1, 250
+		})
+		c, other := connect(t, s, wire.ConnectRequest{}), connect(t, s, wire.ConnectRequest{})
+		s.waiting.Add(1) // as if another connection's write took its time
+		xid := c.send(wire.OpExists, &wire.ExistsRequest{Path: "/"})
+		time.Sleep(150 * time.Millisecond)
+		s.waiting.Add(-1)
+		if h := c.receive(xid, nil); h.Err != wire.OK {
+			t.Errorf("a request that waited 200 ms: %v", h.Err)
+		}
+		s.waiting.Add(1)
+		xid = c.send(wire.OpExists, &wire.ExistsRequest{Path: "/"})
+		other.write(&wire.RequestHeader{Xid: wire.XidPing, Op: wire.OpPing})
+		other.receive(wire.XidPing, nil) // pings do not wait
+		time.Sleep(time.Second)
+		s.waiting.Add(-1)
+		if h := c.receive(xid, nil); h.Err != wire.ErrThrottledOp {
+			t.Errorf("a request that waited a second: %v", h.Err)
+		}
+	})
+}
+
+func TestLargeRequestsPastTheirBytesCloseTheConnection(t *testing.T) {
+	s := newServer(t, func(c *Config) { c.LargeRequestThreshold, c.LargeRequestMaxBytes = 1000, 5000 })
+	c := connect(t, s, wire.ConnectRequest{})
+	data := bytes.Repeat([]byte("x"), 4000)
+	if h := c.call(wire.OpCreate, create("/n", string(data), 0), nil); h.Err != wire.OK {
+		t.Fatal(h.Err)
+	}
+	if n := s.largeBytes.Load(); n != 0 {
+		t.Errorf("%d bytes of large requests are left over", n)
+	}
+	s.largeBytes.Add(4000)
+	c.send(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Data: data, Version: -1})
+	if !c.closed() {
+		t.Error("the connection is still open")
+	}
+}
+
+func TestReadOnlyMemberServesWhoAcceptsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsemble(t)
+		leader := e.leader(1, 2, 3)
+		alone := others(leader)[0]
+		e.servers[alone].cfg.ReadOnlyMode = true
+		w := connect(t, e.servers[leader], wire.ConnectRequest{})
+		last := w.call(wire.OpCreate, create("/n", "data", 0), nil)
+		r := connect(t, e.servers[alone], wire.ConnectRequest{})
+		r.call(wire.OpSync, &wire.SyncRequest{Path: "/"}, nil)
+		e.net.Isolate("m" + string(rune('0'+alone)))
+		if !r.closed() {
+			t.Fatal("the session of the ensemble goes on")
+		}
+		ro := connect(t, e.servers[alone], wire.ConnectRequest{ReadOnly: true, HasReadOnly: true, LastZxidSeen: last.Zxid})
+		if !ro.session.ReadOnly || ro.session.SessionID == 0 {
+			t.Fatalf("connected as %+v", ro.session)
+		}
+		var get wire.GetDataResponse
+		if ro.call(wire.OpGetData, &wire.GetDataRequest{Path: "/n"}, &get); string(get.Data) != "data" {
+			t.Errorf("read %q", get.Data)
+		}
+		for _, op := range []wire.OpCode{wire.OpCreate, wire.OpDelete, wire.OpSetData, wire.OpSetACL, wire.OpMulti, wire.OpSync, wire.OpCheck} {
+			if h := ro.call(op, nil, nil); h.Err != wire.ErrNotReadOnly || h.Zxid != 0 {
+				t.Errorf("%v: %v at %s", op, h.Err, h.Zxid)
+			}
+		}
+		if m := e.servers[alone].Status().Mode; m != "read-only" {
+			t.Errorf("mode %s", m)
+		}
+		e.net.Rejoin("m" + string(rune('0'+alone)))
+		if !ro.closed() {
+			t.Error("the read-only connection outlives the return of the quorum")
+		}
+	})
+}
