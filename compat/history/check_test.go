@@ -62,7 +62,7 @@ func goodHistory(seed uint64) *History {
 
 func (m *modelRun) op(client, n int) *Op {
 	o := &Op{
-		Client: client, Session: wire.SessionID(100 + client), Version: -1, Kind: Kind(m.rng.IntN(6)),
+		Client: client, Session: wire.SessionID(100 + client), Version: -1, Kind: Kind(m.rng.IntN(7)),
 		Token: fmt.Sprintf("t%d-%d", client, n), Path: fmt.Sprintf("/c%d-%d", client, n),
 	}
 	register := fmt.Sprintf("/r%d", m.rng.IntN(registers))
@@ -77,7 +77,7 @@ func (m *modelRun) op(client, n int) *Op {
 		if m.rng.IntN(2) == 0 {
 			o.Version = m.nodes[register].Stat.Version - int32(m.rng.IntN(2))
 		}
-	case Get:
+	case Get, Sync:
 		o.Path, o.Token = register, ""
 	case Delete:
 		o.Token = ""
@@ -341,6 +341,16 @@ func doctored(t *testing.T) map[string]struct {
 				known[o.Zxid] = known[o.Zxid] || knownSet(o)
 			}
 			pick(t, h, rng, func(o *Op) bool { return o.Kind == Get && o.OK() && known[o.Stat.Mzxid] }).Data = h.Ops[0].Token + "?"
+		}},
+		"a sync was no barrier": {"barrier", func(h *History, rng *rand.Rand) {
+			for i := 1; i < len(h.Ops); i++ {
+				sync, get := h.Ops[i-1], h.Ops[i]
+				if sync.Kind == Sync && get.Kind == Get && sync.OK() && get.OK() && sync.Client == get.Client && get.Stat.Version > 5 {
+					get.Stat.Version -= 5
+					return
+				}
+			}
+			t.Fatal("no such requests")
 		}},
 		"an ephemeral outlived its session": {"owners", func(h *History, rng *rand.Rand) {
 			o := pick(t, h, rng, func(o *Op) bool { return o.Ephemeral && o.OK() && h.Sessions[o.Client].Fate != Open })

@@ -289,6 +289,8 @@ func (o *Op) request() (wire.OpCode, wire.Record) {
 		return wire.OpDelete, &wire.DeleteRequest{Path: o.Path, Version: -1}
 	case Get:
 		return wire.OpGetData, &wire.GetDataRequest{Path: o.Path}
+	case Sync:
+		return wire.OpSync, &wire.SyncRequest{Path: o.Path}
 	}
 	return wire.OpCreate, create(o.Path)
 }

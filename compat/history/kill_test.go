@@ -130,6 +130,10 @@ func (k *killer) kill(ctx context.Context, t *testing.T, rec *Recorder, victims 
 	wg.Wait()
 	goneAt := rec.now()
 	millis(1, 1000)
+	if rng.IntN(2) == 0 {
+		k.killAgain(ctx, t, rng)
+		goneAt = rec.now()
+	}
 	if err := k.e.StartAll(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +146,22 @@ func (k *killer) kill(ctx context.Context, t *testing.T, rec *Recorder, victims 
 			t.Fatal("writes do not resume")
 		}
 		millis(10, 20)
+	}
+}
+
+// killAgain kills a member while those that were killed are starting.
+func (k *killer) killAgain(ctx context.Context, t *testing.T, rng *rand.Rand) {
+	t.Helper()
+	for _, m := range k.e.Members() {
+		if !m.Running() {
+			if err := m.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	pause(ctx, time.Duration(rng.IntN(600))*time.Millisecond)
+	if err := k.e.Members()[rng.IntN(len(k.e.Members()))].Kill(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -309,7 +329,11 @@ func (w *crew) stop() {
 func (m *mate) batch(ctx context.Context, root string) {
 	var ops []*Op
 	for range 1 + m.rng.IntN(4) {
-		ops = append(ops, m.op(root))
+		o := m.op(root)
+		if o.Kind == Get && m.rng.IntN(2) == 0 {
+			ops = append(ops, &Op{Kind: Sync, Path: o.Path})
+		}
+		ops = append(ops, o)
 	}
 	if err := m.Do(ctx, ops...); err != nil {
 		return // the connection broke; the next batch reconnects

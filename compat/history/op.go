@@ -18,11 +18,12 @@ const (
 	Set                    // the data of a register, if its version is Version
 	Delete                 // a node that the same client created
 	Get                    // a register's data and stat
+	Sync                   // a barrier: a Get sent right after it shows all that was acknowledged before
 )
 
 // String names the kind in reports.
 func (k Kind) String() string {
-	return [...]string{"create", "createSeq", "createPair", "set", "delete", "get"}[k]
+	return [...]string{"create", "createSeq", "createPair", "set", "delete", "get", "sync"}[k]
 }
 
 // Op is one request and its outcome.
@@ -54,7 +55,7 @@ const Never = time.Duration(math.MaxInt64)
 func (o *Op) OK() bool { return o.Known && o.Err == wire.OK }
 
 // Write tells whether the Op changes the tree.
-func (o *Op) Write() bool { return o.Kind != Get }
+func (o *Op) Write() bool { return o.Kind != Get && o.Kind != Sync }
 
 // String describes the Op in a report.
 func (o *Op) String() string {
@@ -121,7 +122,8 @@ type History struct {
 	Sessions []Session
 	Expired  []Expiry
 	States   []State // at least one
-	// Exact says that a read's header carries the zxid of the very state it read, which
-	// Holt promises. The original's may be later.
+	// Exact says that a read's header carries the zxid of the very state it read, and that a
+	// sync is a barrier whatever happens to leaders, both of which Holt promises. The original's
+	// zxid may be later, and its sync is answered by a leader that may have been deposed.
 	Exact bool
 }

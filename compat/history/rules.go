@@ -25,6 +25,7 @@ func rules() []rule {
 		{"fifo", fifo},
 		{"monotonic", monotonic},
 		{"read", reads},
+		{"barrier", barrier},
 		{"owners", owners},
 		{"expiry", expiry},
 	}
@@ -324,6 +325,26 @@ func reads(x *index, report reporter) {
 		}
 		if x.Exact && i < len(known) && known[i].Zxid <= o.Zxid {
 			report("%v shows version %d, misses %v", o, o.Stat.Version, known[i])
+		}
+	}
+}
+
+// barrier: a read sent right after a sync on the same connection shows every set that was
+// acknowledged, to whomever, before the sync was sent.
+func barrier(x *index, report reporter) {
+	if !x.Exact {
+		return
+	}
+	for i := 1; i < len(x.Ops); i++ {
+		sync, get := x.Ops[i-1], x.Ops[i]
+		if sync.Kind != Sync || get.Kind != Get || !sync.OK() || !get.OK() || sync.Client != get.Client || sync.Connection != get.Connection {
+			continue
+		}
+		for _, o := range x.sets[get.Path] {
+			if o.Known && o.Returned < sync.Invoked && o.Stat.Version > get.Stat.Version {
+				report("%v shows version %d after a sync, misses %v", get, get.Stat.Version, o)
+				break
+			}
 		}
 	}
 }
