@@ -222,8 +222,8 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 		return false, d.Err() // without a reply, as the original
 	}
 	ids, code := c.srv.auth.Authenticate(p.Scheme, p.Auth)
-	if code == wire.OK {
-		c.addIdentities(ids)
+	if code == wire.OK && !c.addIdentities(ids) {
+		code = wire.ErrAuthFailed
 	}
 	c.reply(h.Xid, 0, code, nil)
 	if code == wire.OK {
@@ -247,9 +247,11 @@ func (c *conn) handleSASL(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	return true, nil
 }
 
-func (c *conn) addIdentities(ids []wire.Identity) {
-	all := auth.Merge(c.ids(), ids)
+// addIdentities reports false if the connection would have too many.
+func (c *conn) addIdentities(ids []wire.Identity) bool {
+	all, ok := auth.Merge(c.ids(), ids)
 	c.identities.Store(&all)
+	return ok
 }
 
 // reply queues a reply that carries no record, or an encoded one.

@@ -34,7 +34,7 @@ func one(t *testing.T) *member {
 }
 
 func (m *member) command(op wire.OpCode, body []byte) []byte {
-	c := Command{Session: 77, Op: op, Body: body}
+	c := Command{Session: 77, Op: op, Identities: []wire.Identity{{Scheme: "ip", ID: "10.0.0.1"}}, Body: body}
 	m.next(&c)
 	return c.AppendTo(nil)
 }

@@ -78,7 +78,11 @@ func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Ident
 }
 
 // Digest is the identity that stands for a user and password, given as
-// "user:password": the user, a colon, and the hash of the whole in base64.
+// "user:password": the user, a colon, and the hash of the whole in base64. Without a colon
+// all is the user.
+//
+// Differs from ZooKeeper, which replaces bytes that are no UTF-8 before it hashes, and then
+// does not know the identities that clients made of the bytes as they are.
 func (r *Registry) Digest(userPassword string) string {
 	h := r.newHash()
 	h.Write([]byte(userPassword)) // a hash never fails
@@ -86,15 +90,28 @@ func (r *Registry) Digest(userPassword string) string {
 	return user + ":" + base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
-// Merge returns ids with more added, each once; neither is changed.
-func Merge(ids, more []wire.Identity) []wire.Identity {
+// identitiesBytesMax bounds the identities of one connection. They travel with each of its
+// commands, so without a bound a few packets could make every small write a large one. ZooKeeper has
+// none: there they are judged where the connection is.
+const identitiesBytesMax = 16 << 10
+
+// Merge returns ids with more added, each once; neither is changed. It reports false, and returns ids, if
+// that is more than a connection may have.
+func Merge(ids, more []wire.Identity) ([]wire.Identity, bool) {
 	all := slices.Clone(ids)
 	for _, id := range more {
 		if !slices.Contains(all, id) {
 			all = append(all, id)
 		}
 	}
-	return all
+	size := 0
+	for i := range all {
+		size += len(all[i].Scheme) + len(all[i].ID)
+	}
+	if size > identitiesBytesMax && len(all) > len(ids) {
+		return ids, false
+	}
+	return all, true
 }
 
 // MaskDigests returns the list as somebody sees it who may not administrate the
@@ -111,7 +128,7 @@ func MaskDigests(acl []wire.ACL) []wire.ACL {
 }
 
 // ClientInfos is what whoAmI shows of identities: a digest's user without the
-// hash, any other as it is, and nothing of super.
+// hash, any other as it is. That of super is empty.
 func ClientInfos(ids []wire.Identity) []wire.ClientInfo {
 	infos := make([]wire.ClientInfo, len(ids))
 	for i, id := range ids {
