@@ -105,7 +105,7 @@ func parseMember(s string) (member, error) {
 	}
 	for _, port := range parts[1:3] {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return member{}, fmt.Errorf("Address unresolved: %s:%s", parts[0], port)
+			return member{}, failf("Address unresolved: %s:%s", parts[0], port)
 		}
 	}
 	m := member{address: strings.Join(append([]string{bracketed(parts[0])}, parts[1:3]...), ":")}
@@ -115,7 +115,7 @@ func parseMember(s string) (member, error) {
 			m.observer = true
 		case "participant":
 		default:
-			return member{}, fmt.Errorf("Unrecognised peertype: %s", parts[3])
+			return member{}, failf("Unrecognised peertype: %s", parts[3])
 		}
 	}
 	if hasClient && client != "" {
@@ -260,7 +260,7 @@ func membersOfFile(name string) (string, error) {
 		case p.Key == "version":
 			version, err = strconv.ParseInt(p.Value, 16, 64)
 		case !isServer:
-			err = fmt.Errorf("Unrecognised parameter: %s", p.Key)
+			err = failf("Unrecognised parameter: %s", p.Key)
 		default:
 			var n int64
 			var m member

@@ -9,6 +9,16 @@ import (
 
 const defaultPort = 2181
 
+// AddressError is why a connection string cannot be one. Its text is that of the original
+// where that has one.
+type AddressError string
+
+func (e AddressError) Error() string { return string(e) }
+
+func badAddress(format string, args ...any) error {
+	return AddressError(fmt.Sprintf(format, args...))
+}
+
 // ParseServers takes a connection string apart: host:port,host:port/chroot. A
 // port may be left out, IPv6 addresses stand in brackets, and the chroot is "" when
 // there is none. (ConnectStringParser)
@@ -31,7 +41,7 @@ func ParseServers(s string) (servers []string, chroot string, err error) {
 		servers = append(servers, server)
 	}
 	if len(servers) == 0 {
-		return nil, "", fmt.Errorf("no server in %q", s)
+		return nil, "", badAddress("no server in %q", s)
 	}
 	return servers, chroot, nil
 }
@@ -42,13 +52,13 @@ func parseServer(s string) (string, error) {
 		end := strings.LastIndexByte(s, ']')
 		switch {
 		case end < 0:
-			return "", fmt.Errorf("%s starts with '[' but has no matching ']'", s)
+			return "", badAddress("%s starts with '[' but has no matching ']'", s)
 		case end == 1:
-			return "", fmt.Errorf("%s is empty.", s)
+			return "", badAddress("%s is empty.", s)
 		case end+1 < len(s) && s[end+1] != ':':
-			return "", fmt.Errorf("%s does not have : after ]", s)
+			return "", badAddress("%s does not have : after ]", s)
 		case end+2 == len(s):
-			return "", fmt.Errorf("%s doesn't have a port after colon.", s)
+			return "", badAddress("%s doesn't have a port after colon.", s)
 		}
 		host = s[1:end]
 		if end+2 < len(s) {
@@ -61,7 +71,7 @@ func parseServer(s string) (string, error) {
 		port = strconv.Itoa(defaultPort)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", fmt.Errorf("%s has no port but %q after the colon", s, port)
+		return "", badAddress("%s has no port but %q after the colon", s, port)
 	}
 	return net.JoinHostPort(host, port), nil
 }
