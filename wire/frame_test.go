@@ -164,14 +164,16 @@ func TestFrameReaderBuffered(t *testing.T) {
 	if p, _ := f.Next(); string(p) != "two" || f.Buffered() {
 		t.Errorf("%q; buffered with nothing left: %v", p, f.Buffered())
 	}
-	f = NewFrameReader(bytes.NewReader(append(two, 0xff, 0xff, 0xff, 0xff)), 100)
-	f.Next()
-	if !f.Buffered() {
-		t.Error("a whole frame is in memory")
-	}
-	f.Next()
-	if !f.Buffered() {
-		t.Error("a bad length is in memory")
+	for _, bad := range [][]byte{{0xff, 0xff, 0xff, 0xff}, {0, 0, 0, 101}} {
+		f = NewFrameReader(bytes.NewReader(slices.Concat(two, bad)), 100)
+		f.Next()
+		if !f.Buffered() {
+			t.Error("a whole frame is in memory")
+		}
+		f.Next()
+		if !f.Buffered() {
+			t.Errorf("length %x is in memory, and Next will not read", bad)
+		}
 	}
 }
 

@@ -368,6 +368,9 @@ func TestRawAndBodies(t *testing.T) {
 	if err := raw.Wait(testContext(t)); err != wire.ErrUnimplemented || raw.Header.Zxid != -1 || string(*raw.Reply.(*Body)) != "abc" {
 		t.Errorf("%v, %+v, %q", err, raw.Header, *raw.Reply.(*Body))
 	}
+	if c.LastZxid() != 0 {
+		t.Errorf("last zxid %v after a reply without one", c.LastZxid())
+	}
 	short := c.Raw([]byte{1})
 	if p, err := s.frames.Next(); err != nil || string(p) != "\x01" {
 		t.Errorf("%q, %v", p, err)
