@@ -14,7 +14,6 @@ import (
 	"holt/server/auth"
 	"holt/server/watch"
 	"holt/wire"
-	"holt/znode"
 )
 
 // connOutstandingMax bounds the requests of one connection that wait for a
@@ -271,7 +270,7 @@ func appendReply(b []byte, xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body
 // it tells of (CVE-2024-23944). Called by the watch table in the order of
 // zxids, under the machine's write lock.
 func (c *conn) Notify(e *watch.Event) {
-	if !c.srv.cfg.SkipACL && !znode.SchemesDefault.AllowedBy(e.ACL, wire.PermRead, c.ids()) {
+	if !c.srv.cfg.SkipACL && !c.srv.commandFlags.Schemes().AllowedBy(e.ACL, wire.PermRead, c.ids()) {
 		return
 	}
 	c.out.event(func(b []byte) []byte { return appendEvent(b, e) })

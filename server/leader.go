@@ -209,10 +209,25 @@ func (s *Server) leaderTick() {
 	expired := s.tracker.Expired(now)
 	s.trackerMu.Unlock()
 	for _, id := range expired {
-		s.log.Info("session expired", zap.Stringer("session", id))
-		s.metrics.SessionsExpired.Inc()
-		s.proposeInternal(&apply.Command{Session: id, Op: wire.OpCloseSession, Flags: apply.Expired})
+		s.expire(id)
 	}
+}
+
+// expire proposes the end of a silent session, unless its client has come back meanwhile: then it is
+// tracked again, or what says so is still on its way and will be applied before, see apply.AppendExpire.
+func (s *Server) expire(id wire.SessionID) {
+	s.machine.RLock()
+	f, ok := s.machine.Sessions().Get(id)
+	s.machine.RUnlock()
+	s.trackerMu.Lock()
+	_, tracked := s.tracker.Deadline(id)
+	s.trackerMu.Unlock()
+	if !ok || tracked {
+		return
+	}
+	s.log.Info("session expired", zap.Stringer("session", id))
+	s.metrics.SessionsExpired.Inc()
+	s.proposeInternal(&apply.Command{Session: id, Op: wire.OpCloseSession, Flags: apply.Expired, Body: apply.AppendExpire(nil, f)})
 }
 
 // rearm starts to track every session of the ensemble from now.

@@ -114,7 +114,7 @@ func (r *read) node(path string, perm wire.Perms) (*znode.Node, wire.ErrCode) {
 }
 
 func (r *read) allowed(n *znode.Node, perm wire.Perms) bool {
-	return r.s.cfg.SkipACL || znode.SchemesDefault.Allowed(n.ACL, perm, r.c.ids())
+	return r.s.cfg.SkipACL || r.s.commandFlags.Schemes().Allowed(n.ACL, perm, r.c.ids())
 }
 
 func (r *read) getData(d *wire.Decoder) {

@@ -154,6 +154,9 @@ func commandFlags(cfg *Config) (f apply.Flags) {
 	if cfg.ExtendedTypes {
 		f |= apply.TTLEnabled
 	}
+	if cfg.DigestDisabled {
+		f |= apply.NoDigest
+	}
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"holt/wire"
+	"holt/znode"
 )
 
 // Origin numbers a command. See the package comment.
@@ -42,6 +43,21 @@ const (
 
 	flagsKnown = X509<<1 - 1
 )
+
+// Schemes are the authentication schemes that the flags leave or add.
+func (f Flags) Schemes() znode.Schemes {
+	s := znode.SchemesDefault
+	if f&NoDigest != 0 {
+		s &^= znode.SchemeDigest
+	}
+	if f&SASL != 0 {
+		s |= znode.SchemeSASL
+	}
+	if f&X509 != 0 {
+		s |= znode.SchemeX509
+	}
+	return s
+}
 
 // OpAttach connects a session to the member that the command comes from, if the password is
 // right. A client's reconnect; the body is that of AppendCreateSession.

@@ -212,18 +212,8 @@ func (x *execution) judgeLeader() wire.ErrCode {
 }
 
 func callerOf(c *Command) znode.Caller {
-	schemes := znode.SchemesDefault
-	if c.Flags&NoDigest != 0 {
-		schemes &^= znode.SchemeDigest
-	}
-	if c.Flags&SASL != 0 {
-		schemes |= znode.SchemeSASL
-	}
-	if c.Flags&X509 != 0 {
-		schemes |= znode.SchemeX509
-	}
 	return znode.Caller{
-		Session: c.Session, Identities: c.Identities, Schemes: schemes,
+		Session: c.Session, Identities: c.Identities, Schemes: c.Flags.Schemes(),
 		SkipACL:       c.Flags&SkipACL != 0,
 		EnforceQuota:  c.Flags&EnforceQuota != 0,
 		ExtendedTypes: c.Flags&TTLEnabled != 0,
