@@ -14,6 +14,7 @@ import (
 // without a detour over the loop. Bound of the queue: Raft's flow control (what a
 // follower may be sent, what a leader may have unsaved).
 func (m *Member) runAppend() {
+	defer close(m.written)
 	var batch []*Append
 	var writes []storage.Write
 	for ok := true; ok; {

@@ -229,14 +229,11 @@ func (c *Core) takeApply(m *raftpb.Message, rd *Ready) {
 			return
 		}
 		a.Entries[i].Data = data
+		// The commit index that covers it was handed out before or is in this
+		// job, and the log writes the newest one with each batch: so a member that
+		// restarts knows that there is a change it has to apply before it may campaign.
 		j := c.nextAppend(rd)
 		j.Confs = append(j.Confs, conf)
-		if j.Hard == nil {
-			// With a configuration goes a commit index that covers it, so that a
-			// member that restarts with an older one cannot campaign by it.
-			h := c.hard
-			j.Hard = &h
-		}
 		a.waitFor = j.seq
 	}
 	c.jobs.held = append(c.jobs.held, a)

@@ -51,7 +51,8 @@ type Member struct {
 	failOnce sync.Once
 	stopLoop chan struct{}
 	loopDone chan struct{}
-	wg       sync.WaitGroup // all goroutines but the loop
+	written  chan struct{}  // runAppend has ended
+	wg       sync.WaitGroup // all other goroutines
 	closing  atomic.Bool
 	closed   chan struct{} // shutdown has ended with closeErr
 	closeErr error
@@ -77,6 +78,7 @@ func Open(cfg Config) (_ *Member, err error) {
 		stopLoop: make(chan struct{}),
 		loopDone: make(chan struct{}),
 		closed:   make(chan struct{}),
+		written:  make(chan struct{}),
 	}
 	m.proposer.max = cfg.MaxUnsaved
 	m.proposer.cond.L = &m.proposer.mu
@@ -202,9 +204,10 @@ func (m *Member) start() {
 	m.snapshots.ctx, m.snapshots.cancel = context.WithCancel(context.Background())
 	m.snapshots.limit = transport.NewLimiter(m.cfg.SnapshotBytesPerSecond)
 	m.setPeers(m.core.Members())
-	for _, f := range []func(){m.runAppend, m.runApply, m.runNotices, m.runUpkeep} {
+	for _, f := range []func(){m.runApply, m.runNotices, m.runUpkeep} {
 		m.wg.Go(f)
 	}
+	go m.runAppend()
 	go m.runLoop()
 }
 
@@ -268,6 +271,10 @@ func (m *Member) shutdown() error {
 	closeErr := m.transport.Close()
 	m.applies.put(applyTask{abandon: m.abandonReads()})
 	m.appends.close()
+	select {
+	case <-m.written:
+	case <-m.log.Failed(): // a write that is under way may never return
+	}
 	m.applies.close()
 	m.notices.close()
 	m.upkeep.close()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"holt/quorum"
@@ -21,6 +22,7 @@ type checker struct {
 	committed map[uint64]entryID // by index, as first applied
 	digests   map[uint64]uint64  // by index, as first applied
 	lastIndex uint64             // the highest one applied by anybody
+	confs     map[uint64]string  // by the index they are in force from
 	leaders   map[uint64]uint64  // by term
 	votes     map[vote]uint64
 	promised  map[uint64]promise // by member
@@ -40,7 +42,7 @@ type promise struct {
 func newChecker(fail func(format string, args ...any)) *checker {
 	return &checker{
 		fail: fail, entries: map[entryID]uint64{}, committed: map[uint64]entryID{}, digests: map[uint64]uint64{},
-		leaders: map[uint64]uint64{}, votes: map[vote]uint64{}, promised: map[uint64]promise{}, sometimes: map[string]int{},
+		confs: map[uint64]string{}, leaders: map[uint64]uint64{}, votes: map[vote]uint64{}, promised: map[uint64]promise{}, sometimes: map[string]int{},
 	}
 }
 
@@ -78,8 +80,15 @@ func (c *checker) appending(n *node, a *quorum.Append) {
 	if last, _ := n.log.LastIndex(); len(a.Entries) > 0 && a.Entries[0].GetIndex() <= last {
 		c.count("log overwritten")
 	}
-	if len(a.Confs) > 0 && a.Install == nil {
+	for _, conf := range a.Confs {
 		c.count("membership changed")
+		text := raft.DescribeConfState(conf.State)
+		if before, ok := c.confs[conf.Index]; ok && a.Install == nil && before != text {
+			c.fail("member %d has configuration %s at %d, others %s", n.id, text, conf.Index, before)
+		}
+		if a.Install == nil {
+			c.confs[conf.Index] = text
+		}
 	}
 }
 
@@ -131,8 +140,24 @@ func (c *checker) restarted(n *node) {
 		c.fail("member %d comes back with entries up to %d after acknowledging %d in term %d", n.id, last, p.index, p.term)
 	}
 	c.matchLog(n)
+	c.matchConf(n)
 	if index, digest := n.sm.Digest(); index > 0 && c.digests[index] != digest {
 		c.fail("member %d comes back with digest %x at %d, want %x", n.id, digest, index, c.digests[index])
+	}
+}
+
+// matchConf: the configuration at the applied index is the right one.
+func (c *checker) matchConf(n *node) {
+	applied := n.sm.Applied()
+	newest := uint64(0)
+	for index := range c.confs {
+		if index <= applied {
+			newest = max(newest, index)
+		}
+	}
+	conf, ok := n.log.ConfAt(max(applied, 1))
+	if newest > 0 && (!ok || raft.DescribeConfState(conf.State) != c.confs[newest]) {
+		c.fail("member %d comes back at %d with configuration %s, want %s", n.id, applied, raft.DescribeConfState(conf.State), c.confs[newest])
 	}
 }
 

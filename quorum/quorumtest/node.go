@@ -121,8 +121,13 @@ func (n *node) start(join bool) error {
 			return err
 		}
 	}
-	if err := quorum.FinishInstall(n.log, n.sm); err != nil {
-		return err
+	if in, ok := n.log.PendingInstall(); ok {
+		if n.sm.Applied() < in.Index {
+			n.check.count("installation repeated")
+		}
+		if err := quorum.FinishInstall(n.log, n.sm); err != nil {
+			return err
+		}
 	}
 	n.check.restarted(n)
 	n.core, err = quorum.NewCore(quorum.CoreConfig{
@@ -195,10 +200,10 @@ func (n *node) send(msgs []*raftpb.Message) {
 	n.out = append(n.out, msgs...)
 }
 
-// append writes the jobs that wait, as Member does: together, a snapshot
-// alone. done is what to report once time has passed.
-func (n *node) append() (done []*quorum.Append, err error) {
-	jobs := n.appends
+// write begins the jobs that wait, as Member does: together, a snapshot alone.
+// They are in the log then. A snapshot is to be taken over by install.
+func (n *node) write() (jobs []*quorum.Append, err error) {
+	jobs = n.appends
 	if i := slices.IndexFunc(jobs, func(a *quorum.Append) bool { return a.Install != nil }); i >= 0 {
 		jobs = jobs[:max(i, 1)]
 	}
@@ -207,27 +212,34 @@ func (n *node) append() (done []*quorum.Append, err error) {
 	for i, a := range jobs {
 		writes[i] = a.Write
 	}
-	if err := n.log.Write(writes...); err != nil {
-		return nil, err
+	return jobs, n.log.Write(writes...)
+}
+
+// install has the state machine take over the snapshot of a job, if it has
+// one, without telling the log.
+func (n *node) install(jobs []*quorum.Append) error {
+	if jobs[0].Install == nil {
+		return nil
 	}
-	if in := jobs[0].Install; in != nil {
-		if err := n.sm.Restore(in.Dir); err != nil {
-			return nil, err
-		}
-		n.check.restored(n)
-		if err := n.log.EndInstall(); err != nil {
-			return nil, err
-		}
+	if err := n.sm.Restore(jobs[0].Install.Dir); err != nil {
+		return err
 	}
-	return jobs, nil
+	n.check.restored(n)
+	return nil
 }
 
 // appended reports jobs as durable.
-func (n *node) appended(jobs []*quorum.Append) {
+func (n *node) appended(jobs []*quorum.Append) error {
+	if jobs[0].Install != nil {
+		if err := n.log.EndInstall(); err != nil {
+			return err
+		}
+	}
 	for _, a := range jobs {
 		n.send(a.Send)
 		n.core.Appended(a)
 	}
+	return nil
 }
 
 // apply does one job, or none.

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"holt/quorum"
 	"holt/quorum/transport"
 )
 
@@ -196,6 +197,10 @@ func (s *sim) start(n *simNode) {
 	n.appending, n.applying = false, false
 	s.tick(n)
 	s.pump(n)
+	// The first moments are when a member knows least.
+	for s.chance(2) {
+		s.on(n, s.between(0, 5*time.Millisecond), func() { s.barrierOn(n) })
+	}
 }
 
 func (s *sim) tick(n *simNode) {
@@ -245,18 +250,32 @@ func (s *sim) pump(n *simNode) {
 	}
 }
 
-// write is the disk: it begins at once with all jobs that wait, and the core
-// hears of it later. A crash in between finds the writes done and nobody told.
+// write is the disk. It writes all jobs that wait, some time after they came;
+// a snapshot is taken over after that, and the core hears of it later still. A
+// crash in between finds a part of it done.
 func (s *sim) write(n *simNode) {
-	begin := s.between(0, 300*time.Microsecond)
-	s.on(n, begin, func() {
-		done, err := n.append()
+	slow := n.slowDisk
+	if s.chance(2) {
+		slow = 0
+	}
+	s.on(n, s.between(0, 300*time.Microsecond)+slow, func() {
+		jobs, err := n.write()
 		s.must(n, err)
-		s.on(n, s.between(50*time.Microsecond, time.Millisecond)+n.slowDisk, func() {
-			n.appending = false
-			n.appended(done)
+		s.on(n, s.between(0, 30*time.Millisecond)*time.Duration(installs(jobs)), func() {
+			s.must(n, n.install(jobs))
+			s.on(n, s.between(50*time.Microsecond, time.Millisecond)+max(n.slowDisk-slow, 0), func() {
+				n.appending = false
+				s.must(n, n.appended(jobs))
+			})
 		})
 	})
+}
+
+func installs(jobs []*quorum.Append) int {
+	if jobs[0].Install != nil {
+		return 1
+	}
+	return 0
 }
 
 func (s *sim) must(n *simNode, err error) {

@@ -22,7 +22,7 @@ const simulated = 20 * time.Second
 // reached are the situations that a run of many seeds must have been in. One
 // that no seed reaches any more is coverage lost.
 var reached = []string{
-	"all crash", "barrier", "crash", "crash during write", "leader change", "log overwritten", "membership changed",
+	"all crash", "barrier", "crash", "crash during write", "installation repeated", "leader change", "log overwritten", "membership changed",
 	"message lost", "partition", "power loss", "snapshot installed", "snapshot not needed", "truncation",
 }
 
@@ -38,7 +38,10 @@ func TestSimulation(t *testing.T) {
 			if seed%4 == 0 {
 				o.Voters = 5
 			}
-			if seed%5 == 0 {
+			if seed%7 == 0 {
+				o.Voters = 1
+			}
+			if seed%5 == 0 || seed%7 == 0 {
 				o.Learners = 1
 			}
 			r := Simulate(t, seed, simulated, o)

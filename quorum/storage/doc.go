@@ -8,6 +8,7 @@
 //	"i"            identity: format, member id, store id; written once, when the ensemble is founded
 //	"h"            hard state: term, vote, commit
 //	"b"            begin: index, term and checksum of the entry before the first one kept
+//	"w"            the number of this write; see watermark.go
 //	"s"            a snapshot whose installation has begun and not ended
 //	"c" index(8)   the configuration in force from this index on
 //	"p" member(8)  the store id that a peer was first seen with
@@ -35,10 +36,10 @@
 // # Opening
 //
 // Open reads the whole log, which truncation keeps short, and checks indexes,
-// terms and the chain of checksums. Damage is an error, never taken for the end
-// of the log. What Pebble cannot tell from a write cut short by a crash, namely
-// damage to the very last batch, is left for the caller to detect: the state
-// machine or the leader knows of entries which are not there.
+// terms, the chain of checksums and the number of writes. Damage is an error,
+// never taken for the end of the log. Only after a power failure may damage to the
+// last writes pass for a write cut short: then the state machine or the leader knows
+// of entries which are not there, and the member refuses (quorum.ErrLogLost).
 //
 // # Memory
 //

@@ -19,6 +19,7 @@ var (
 	keyHard     = []byte("h")
 	keyBegin    = []byte("b")
 	keyInstall  = []byte("s")
+	keySeq      = []byte("w")
 )
 
 const (
@@ -221,4 +222,15 @@ func decodePeer(v []byte) (store [16]byte, err error) {
 	}
 	copy(store[:], b)
 	return store, err
+}
+
+func decodeSeq(v []byte) (uint64, error) {
+	b, err := unsealed("number of writes", v)
+	if err == nil && len(b) != 8 {
+		err = fmt.Errorf("number of writes: %w", errShort)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -52,9 +53,13 @@ type Log struct {
 	fs   vfs.FS
 	db   *pebble.DB
 	opts Options
+	// failed is closed when mu.err is set.
+	failed chan struct{}
 
 	// Owned by the writer.
 	hardOnDisk Hard
+	seq        uint64 // number of the last batch
+	watermark  watermark
 
 	mu struct {
 		sync.RWMutex
@@ -68,6 +73,7 @@ type Log struct {
 		recent  recent
 		bytes   int64 // estimate of the size of the entries kept
 		err     error // the first failure; nothing is written after it
+		horked  bool  // it came from Pebble's work in the background
 		closed  bool
 	}
 }
@@ -145,6 +151,10 @@ func (l *Log) Err() error {
 	defer l.mu.RUnlock()
 	return l.mu.err
 }
+
+// Failed is closed when the log fails. A write that is under way then may
+// never return.
+func (l *Log) Failed() <-chan struct{} { return l.failed }
 
 // FirstIndex implements raft.Storage.
 func (l *Log) FirstIndex() (uint64, error) {
@@ -275,21 +285,35 @@ func (l *Log) fail(err error) {
 	defer l.mu.Unlock()
 	if l.mu.err == nil {
 		l.mu.err = err
+		close(l.failed)
 	}
 }
 
-// Close closes the database. After a failure the database is abandoned
-// instead: parts of it may never finish.
+// Close closes the database. If it failed in the background it is abandoned
+// instead: parts of it may never finish. After a failure Close reports no further one.
 func (l *Log) Close() error {
 	l.mu.Lock()
-	closed, failed := l.mu.closed, l.mu.err
+	closed, failed, horked := l.mu.closed, l.mu.err, l.mu.horked
 	l.mu.closed = true
 	l.mu.Unlock()
-	if closed || failed != nil {
+	if closed {
 		return nil
 	}
-	if err := l.db.Close(); err != nil {
+	err := l.watermark.close()
+	if !horked {
+		err = errors.Join(err, l.closePebble())
+	}
+	if err != nil && failed == nil {
 		return fmt.Errorf("close log %s: %w", l.dir, err)
 	}
 	return nil
+}
+
+func (l *Log) closePebble() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return l.db.Close()
 }

@@ -52,22 +52,67 @@ func (o Options) withDefaults() Options {
 // Open opens the log in dir, which it creates, and verifies all of it. It
 // fails if anything is damaged or of a newer format.
 func Open(dir string, o Options) (*Log, error) {
-	l := &Log{dir: dir, opts: o.withDefaults()}
+	l := &Log{dir: dir, opts: o.withDefaults(), failed: make(chan struct{})}
 	l.fs = l.opts.FS
 	l.mu.peers = map[uint64][16]byte{}
 	l.mu.recent.limit = l.opts.RecentBytes
 	if err := MkdirAll(l.fs, dir); err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(dir, l.pebbleOptions())
+	db, err := l.openPebble()
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
 	l.db = db
-	if err := l.load(); err != nil {
+	if err := l.loadChecked(); err != nil {
 		return nil, errors.Join(fmt.Errorf("read log %s: %w", dir, err), db.Close())
 	}
 	return l, nil
+}
+
+// loadChecked reads every record and compares with the watermark.
+func (l *Log) loadChecked() error {
+	if err := l.load(); err != nil {
+		return err
+	}
+	w, durable, err := openWatermark(l.fs, l.dir, !l.Founded())
+	if err != nil {
+		return err
+	}
+	l.watermark = w
+	if l.seq < durable {
+		err := fmt.Errorf("the last of %d writes is missing, found %d: the end of the log is damaged", durable, l.seq)
+		return errors.Join(err, w.close())
+	}
+	return nil
+}
+
+// openPebble turns a panic, Pebble's answer to some failures of the disk, into
+// an error, and does not wait for what such a failure has left undone.
+func (l *Log) openPebble() (*pebble.DB, error) {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		var o opened
+		defer func() {
+			if r := recover(); r != nil {
+				o.err = fmt.Errorf("%v", r)
+			} else if o.db == nil && o.err == nil {
+				o.err = l.Err() // the goroutine was ended by Fatalf
+			}
+			done <- o
+		}()
+		o.db, o.err = pebble.Open(l.dir, l.pebbleOptions())
+	}()
+	select {
+	case o := <-done:
+		return o.db, o.err
+	case <-l.failed:
+		return nil, l.Err()
+	}
 }
 
 func (l *Log) pebbleOptions() *pebble.Options {
@@ -81,8 +126,14 @@ func (l *Log) pebbleOptions() *pebble.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
 		MaxOpenFiles:                64,
+		DisableTableStats:           true, // nothing here is ever estimated
 		DisableAutomaticCompactions: l.opts.Quiet,
 		Logger:                      pebbleLogger{l},
+		EventListener: &pebble.EventListener{
+			BackgroundError: l.fatal,
+			// The reader that found it gets an error, too.
+			DataCorruption: func(info pebble.DataCorruptionInfo) { l.fatal(info.Details) },
+		},
 	}
 	// Entries live for minutes: compression would cost more than it saves.
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
@@ -101,10 +152,19 @@ func (p pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (p pebbleLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("log store: "+format, args...)
-	p.l.fail(err)
-	p.l.opts.OnFatal(err)
+	p.l.fatal(fmt.Errorf(format, args...))
 	runtime.Goexit()
+}
+
+// fatal ends the log because of what went wrong beside it: a flush or a
+// compaction, which Pebble would try again.
+func (l *Log) fatal(err error) {
+	err = fmt.Errorf("log %s: %w", l.dir, err)
+	l.mu.Lock()
+	l.mu.horked = true
+	l.mu.Unlock()
+	l.fail(err)
+	l.opts.OnFatal(err)
 }
 
 // load reads every record.
@@ -132,7 +192,7 @@ func (l *Log) load() (err error) {
 }
 
 // loader takes records in the order of their keys: begin, configurations,
-// entries, hard state, identity, pending snapshot.
+// entries, hard state, identity, peers, pending snapshot, number of writes.
 type loader struct {
 	l    *Log
 	any  bool
@@ -152,6 +212,8 @@ func (ld *loader) record(key, v []byte) (err error) {
 		ld.l.hardOnDisk = m.hard
 	case string(key) == string(keyIdentity):
 		m.id, err = decodeIdentity(v)
+	case string(key) == string(keySeq):
+		ld.l.seq, err = decodeSeq(v)
 	case string(key) == string(keyInstall):
 		var in Install
 		in, err = decodeInstall(v)
@@ -203,6 +265,8 @@ func (ld *loader) check() error {
 		return errors.New("no configuration")
 	case m.confs[0].Index > m.begin.index:
 		return fmt.Errorf("first configuration at %d, log begins after %d", m.confs[0].Index, m.begin.index)
+	case m.confs[len(m.confs)-1].Index > m.hard.Commit:
+		return fmt.Errorf("configuration at %d beyond the commit index %d", m.confs[len(m.confs)-1].Index, m.hard.Commit)
 	case m.hard.Commit < m.begin.index || m.hard.Commit > m.last:
 		return fmt.Errorf("commit index %d outside the log (%d, %d]", m.hard.Commit, m.begin.index, m.last)
 	case ld.term > m.hard.Term:

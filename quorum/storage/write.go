@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,10 +93,26 @@ func (l *Log) usable() error {
 	return l.mu.err
 }
 
-// commit applies the batch. Pebble reports a failed write or fsync of its log
+// commit numbers the batch, applies it and, if it is durable, moves the
+// watermark.
+func (l *Log) commit(b *pebble.Batch, sync bool) error {
+	l.seq++
+	if err := b.Set(keySeq, sealed(binary.BigEndian.AppendUint64(nil, l.seq)), nil); err != nil {
+		return err
+	}
+	if err := l.apply(b, sync); err != nil {
+		return err
+	}
+	if sync {
+		return l.watermark.set(l.seq)
+	}
+	return nil
+}
+
+// apply applies the batch. Pebble reports a failed write or fsync of its log
 // by an error of SyncWait only if asked to apply without waiting; by a panic or
 // a call of Logger.Fatalf otherwise.
-func (l *Log) commit(b *pebble.Batch, sync bool) (err error) {
+func (l *Log) apply(b *pebble.Batch, sync bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
@@ -397,7 +414,12 @@ func (l *Log) EndInstall() error {
 	if err := l.usable(); err != nil {
 		return err
 	}
-	if err := l.db.Delete(keyInstall, pebble.Sync); err != nil {
+	b := l.db.NewBatch()
+	err := b.Delete(keyInstall, nil)
+	if err == nil {
+		err = l.commit(b, true)
+	}
+	if err != nil {
 		err = fmt.Errorf("end installation of snapshot: %w", err)
 		l.fail(err)
 		return err
