@@ -101,7 +101,7 @@ func (x *recording) gone(c *Conn) {
 	c.Abort()
 }
 
-// does writes the comment, and checks what came of the request.
+// does checks what came of a request.
 func (x *recording) does(what string, want error, err error) {
 	x.t.Helper()
 	if !errors.Is(err, want) {

@@ -121,3 +121,34 @@ func testContext(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// tcpPair connects to a server that answers every getData with 100 bytes.
+func tcpPair(tb testing.TB) *Conn {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		s := newServer(tb, nc)
+		s.accept(accepted)
+		reply := &wire.GetDataResponse{Data: make([]byte, 100)}
+		serve(s, func(request) (wire.ErrCode, wire.Record) { return wire.OK, reply })
+	}()
+	c, err := Dial(context.Background(), l.Addr().String(), Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		c.Abort()
+		l.Close()
+		<-ended
+	})
+	return c
+}
