@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -36,9 +37,7 @@ func runConfig(ctx context.Context, c *Call) error {
 	}
 	clients := ""
 	if c.Has("c") {
-		if clients, err = clientString(text); err != nil {
-			return err
-		}
+		clients = clientString(text, func(err error) { c.Out.Complain("%s", err) })
 	}
 	c.Out.Emit(render.Result{
 		Data: struct {
@@ -61,11 +60,13 @@ func runConfig(ctx context.Context, c *Call) error {
 }
 
 // clientString is the version of a configuration and where clients connect, servers in
-// the order in which Java hands them out. (ConfigUtils.getClientConfigStr)
-func clientString(config string) (string, error) {
+// the order in which Java hands them out. What is not understood is complained about and left
+// out. (ConfigUtils.getClientConfigStr)
+func clientString(config string, complain func(error)) string {
 	pairs, err := properties.Parse(config)
 	if err != nil {
-		return "", err
+		complain(err)
+		return ""
 	}
 	properties.HashOrder(pairs)
 	version := ""
@@ -77,12 +78,13 @@ func clientString(config string) (string, error) {
 		case strings.HasPrefix(p.Key, "server."):
 			m, err := parseMember(strings.TrimSpace(p.Value))
 			if err != nil {
-				return "", err
+				complain(err)
+				continue
 			}
 			clients = append(clients, m.client)
 		}
 	}
-	return version + " " + strings.Join(clients, ","), nil
+	return version + " " + strings.Join(clients, ",")
 }
 
 // member is a server in a configuration: host:port:port[:role][;[host:]port].
@@ -108,7 +110,7 @@ func parseMember(s string) (member, error) {
 			return member{}, failf("Address unresolved: %s:%s", parts[0], port)
 		}
 	}
-	m := member{address: strings.Join(append([]string{bracketed(parts[0])}, parts[1:3]...), ":")}
+	m := member{address: strings.Join(append([]string{bracketed(javaHost(parts[0]))}, parts[1:3]...), ":")}
 	if len(parts) == 4 {
 		switch strings.ToLower(strings.TrimSpace(parts[3])) {
 		case "observer":
@@ -124,12 +126,26 @@ func parseMember(s string) (member, error) {
 		case 1:
 			m.client = "0.0.0.0:" + c[0]
 		case 2:
-			m.client = c[0] + ":" + c[1]
+			m.client = javaHost(c[0]) + ":" + c[1]
 		default:
 			return member{}, fmt.Errorf("%s%s", s, memberForm)
 		}
 	}
 	return m, nil
+}
+
+// javaHost writes an IPv6 address as Java does, every part of it. Other hosts stay as they are.
+func javaHost(host string) string {
+	a, err := netip.ParseAddr(host)
+	if err != nil || !a.Is6() {
+		return host
+	}
+	b := a.As16()
+	parts := make([]string, 8)
+	for i := range parts {
+		parts[i] = strconv.FormatUint(uint64(b[2*i])<<8|uint64(b[2*i+1]), 16)
+	}
+	return strings.Join(parts, ":")
 }
 
 // hostAndPorts splits at colons outside brackets, which are dropped.
@@ -154,8 +170,8 @@ func (m member) String() string {
 	if m.observer {
 		s = m.address + ":observer"
 	}
-	if m.client != "" {
-		s += ";" + m.client
+	if i := strings.LastIndexByte(m.client, ':'); i >= 0 {
+		s += ";" + bracketed(m.client[:i]) + m.client[i:]
 	}
 	return s
 }
@@ -264,9 +280,10 @@ func membersOfFile(name string) (string, error) {
 		default:
 			var n int64
 			var m member
-			if n, err = strconv.ParseInt(id, 10, 64); err == nil {
-				m, err = parseMember(p.Value)
+			if n, err = strconv.ParseInt(id, 10, 64); err != nil {
+				return "", failf("For input string: %q", id)
 			}
+			m, err = parseMember(p.Value)
 			members[n] = m.String()
 			ids = append(ids, n)
 		}

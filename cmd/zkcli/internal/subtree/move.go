@@ -34,6 +34,8 @@ func Move(ctx context.Context, s *session.Session, source, target string) (nodes
 			return &session.Error{Code: n.Err, Path: n.Path}
 		case n.Ephemeral():
 			return fmt.Errorf("%s %w", source, ErrEphemeral)
+		case masked(n.ACL):
+			return fmt.Errorf("%s %w", n.Path, ErrMasked)
 		}
 		size += len(n.Data) + 2*len(n.Path)
 		if len(found) > moveNodes || size > moveBytes {

@@ -201,6 +201,37 @@ func TestCopyRefusesItself(t *testing.T) {
 	}
 }
 
+// TestMaskedDigestIsNotCopied sees that nothing is written that nobody could use.
+func TestMaskedDigestIsNotCopied(t *testing.T) {
+	s := open(t)
+	create(t, s, "/a", "")
+	acl := []wire.ACL{
+		{Perms: wire.PermAll, Identity: wire.Identity{Scheme: "digest", ID: "user:hash"}},
+		{Perms: wire.PermRead, Identity: wire.Identity{Scheme: "world", ID: "anyone"}},
+	}
+	if _, err := s.Create(t.Context(), "/a/b", []byte("x"), acl, wire.ModePersistent, 0); err != nil {
+		t.Fatal(err)
+	}
+	err := subtree.Copy(t.Context(), s, "/a", &subtree.Writer{Session: s, Target: "/c"})
+	if !errors.Is(err, subtree.ErrMasked) {
+		t.Errorf("copy: %v", err)
+	}
+	if _, _, err := subtree.Move(t.Context(), s, "/a", "/c"); !errors.Is(err, subtree.ErrMasked) {
+		t.Errorf("move: %v", err)
+	}
+	document, _ := export(t, s, "/a")
+	err = subtree.Import(t.Context(), strings.NewReader(document), &subtree.Writer{Session: s, Target: "/c"})
+	if !errors.Is(err, subtree.ErrMasked) {
+		t.Errorf("import: %v", err)
+	}
+	if stat, err := s.Exists(t.Context(), "/c", false); stat != nil || err != nil {
+		t.Errorf("something was written: %v", err)
+	}
+	if err := subtree.Copy(t.Context(), s, "/a", &subtree.Writer{Session: s, Target: "/c", OpenACL: true}); err != nil {
+		t.Errorf("copy with open lists: %v", err)
+	}
+}
+
 // TestExportIsReproduced imports a document elsewhere and exports it from there.
 func TestExportIsReproduced(t *testing.T) {
 	s := open(t)

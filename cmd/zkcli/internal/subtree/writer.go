@@ -3,6 +3,7 @@ package subtree
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,6 +57,15 @@ const (
 	batchBytes = 256 << 10
 )
 
+// ErrMasked is why a node cannot be written with its own list: the server shows a digest only
+// to those who may administer the node, and nobody can authenticate as its mask.
+var ErrMasked = errors.New("has a digest in its ACL that only its administrators are shown")
+
+// masked tells whether a list holds the mask of a digest.
+func masked(acl []wire.ACL) bool {
+	return slices.ContainsFunc(acl, func(a wire.ACL) bool { return a.Scheme == "digest" && strings.HasSuffix(a.ID, ":x") })
+}
+
 // Add writes a node, perhaps later with others: Flush ends it. rel is its path
 // relative to the root. Either all nodes of a batch are written or none.
 func (w *Writer) Add(ctx context.Context, rel string, n *Node) error {
@@ -67,6 +77,9 @@ func (w *Writer) Add(ctx context.Context, rel string, n *Node) error {
 	acl := n.ACL
 	if w.OpenACL || len(acl) == 0 {
 		acl = wire.OpenACL()
+	}
+	if masked(acl) {
+		return fmt.Errorf("%s %w", n.Path, ErrMasked)
 	}
 	w.batch = append(w.batch, entry{path: path, data: n.Data, acl: acl})
 	w.bytes += len(path) + len(n.Data)
