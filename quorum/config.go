@@ -195,8 +195,5 @@ func (c *Config) validate() error {
 		}
 		seen[m.ID] = true
 	}
-	if !seen[c.ID] && !c.Join {
-		return fmt.Errorf("member %d is not among the members", c.ID)
-	}
 	return nil
 }

@@ -57,11 +57,13 @@ type Core struct {
 	hard           storage.Hard   // as last handed out
 	members        []MemberConfig // of the configuration in force
 	membersChanged bool
+	confIndex      uint64 // from which it is in force
 	commitTerm     uint64 // of the newest entry known to be committed
 
 	proposals proposals
 	reads     reads
 	election  election
+	changes   changes
 	jobs      jobs
 	upkeep    upkeep
 }
@@ -79,6 +81,7 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 	if !ok {
 		return nil, fmt.Errorf("log knows no configuration at %d", cfg.Applied)
 	}
+	c.confIndex = conf.Index
 	if c.members, err = decodeMembers(conf.Members); err != nil {
 		return nil, fmt.Errorf("configuration at %d: %w", conf.Index, err)
 	}
@@ -157,6 +160,7 @@ func (c *Core) Tick() {
 	c.proposals.blocked = false
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
+	c.stallTick()
 	c.upkeep.ticks++
 	c.upkeep.planned = c.upkeep.truncation(c)
 }
@@ -282,5 +286,5 @@ func (s coreStorage) Snapshot() (*raftpb.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.c.upkeep.snapshot(first)
+	return s.c.upkeep.snapshot(first, s.c.confIndex)
 }

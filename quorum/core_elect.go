@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3"
+	"go.uber.org/zap"
 )
 
 // election hastens the choice of a new leader when the old one is known to be
@@ -86,4 +87,22 @@ func (c *Core) turn(gone uint64) (turn, voters int) {
 	slices.Sort(ids)
 	ids = slices.DeleteFunc(slices.Compact(ids), func(id uint64) bool { return id == gone })
 	return slices.Index(ids, c.cfg.ID), len(ids)
+}
+
+// stallTick hands leadership over when this leader's disk stands still: its
+// heartbeats go on, so that the others would wait for it for ever. Another voter needs no
+// disk of ours: the entries were sent to it at once.
+func (c *Core) stallTick() {
+	j := &c.jobs
+	if j.appended != j.stallSeq || j.appended == j.appendSeq {
+		j.stallSeq, j.stallTicks = j.appended, 0
+		return
+	}
+	if j.stallTicks++; !c.lead.Self || j.stallTicks%(2*c.cfg.ElectionTicks) != 0 {
+		return
+	}
+	if to := c.bestVoter(); to != 0 {
+		c.zlog.Warn("disk stands still, leadership is handed over", zap.Uint64("peer", to))
+		c.rn.TransferLeader(to)
+	}
 }

@@ -74,10 +74,13 @@ type Read struct {
 type jobs struct {
 	appendSeq uint64 // of the last Append handed out
 	appended  uint64 // of the last Append done
-	held      []*Apply
-	applied   uint64
-	incoming  string // directory of a snapshot stepped and not yet seen in a Ready
-	discard   []string
+	// No append was reported after stallSeq for stallTicks.
+	stallSeq   uint64
+	stallTicks int
+	held       []*Apply
+	applied    uint64
+	incoming   string // directory of a snapshot stepped and not yet seen in a Ready
+	discard    []string
 }
 
 // HasReady reports whether Ready would return anything.
@@ -160,6 +163,7 @@ func (c *Core) takeState(r *raft.Ready, rd *Ready) {
 		c.election.stop()
 	}
 	c.proposals.leadershipChanged()
+	c.changes = changes{}
 	c.reads.retryAll()
 }
 
@@ -183,7 +187,11 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 	if c.lead.Self {
 		a.Term = c.lead.Term
 		for _, e := range a.Entries {
-			if e.GetTerm() == c.lead.Term && len(e.GetData()) > 0 && e.GetType() == raftpb.EntryNormal {
+			if e.GetTerm() != c.lead.Term {
+				continue
+			}
+			c.changes.appended(e)
+			if len(e.GetData()) > 0 && e.GetType() == raftpb.EntryNormal {
 				a.Proposals++
 			}
 		}
@@ -206,7 +214,7 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 			c.fail(fmt.Errorf("members of snapshot at %d: %w", md.GetIndex(), err))
 			return
 		}
-		c.members, c.membersChanged = members, true
+		c.members, c.membersChanged, c.confIndex = members, true, md.GetIndex()
 	}
 }
 

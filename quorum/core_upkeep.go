@@ -20,6 +20,7 @@ type upkeep struct {
 	wantCheckpoint bool
 	checkpointing  bool
 	checkpoint     *raftpb.Snapshot // the last one made
+	checkpointConf uint64           // index of its configuration
 	usedAt         int              // ticks
 	sending        int              // snapshots on their way
 }
@@ -28,9 +29,10 @@ type upkeep struct {
 // files hold disk space that the state machine would have freed.
 const checkpointIdleTicks = 600
 
-// snapshot answers Raft, which wants to send one.
-func (u *upkeep) snapshot(first uint64) (*raftpb.Snapshot, error) {
-	if u.checkpoint != nil && u.checkpoint.GetMetadata().GetIndex() >= max(u.truncateTo, first-1) {
+// snapshot answers Raft, which wants to send one. An older configuration will
+// not do: a new member does not find itself in it and ignores the snapshot.
+func (u *upkeep) snapshot(first, confIndex uint64) (*raftpb.Snapshot, error) {
+	if u.checkpoint != nil && u.checkpoint.GetMetadata().GetIndex() >= max(u.truncateTo, first-1) && u.checkpointConf == confIndex {
 		u.usedAt = u.ticks
 		return u.checkpoint, nil
 	}
@@ -93,6 +95,7 @@ func (c *Core) Checkpointed(index, term uint64) {
 		return
 	}
 	c.upkeep.usedAt = c.upkeep.ticks
+	c.upkeep.checkpointConf = conf.Index
 	c.upkeep.checkpoint = &raftpb.Snapshot{
 		Data:     conf.Members,
 		Metadata: &raftpb.SnapshotMetadata{ConfState: conf.State, Index: new(index), Term: new(term)},

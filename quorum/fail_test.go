@@ -150,7 +150,7 @@ func TestWrongConfig(t *testing.T) {
 		cfg  quorum.Config
 	}{
 		{"belongs to member 1", quorum.Config{ID: 2, Members: one, Dir: "quorum", FS: disk, StateMachine: sm}},
-		{"not among the members", quorum.Config{ID: 3, Members: one, Dir: "quorum", FS: disk, StateMachine: sm}},
+		{"not among the members", quorum.Config{ID: 3, Members: one, Dir: "other", FS: disk, StateMachine: sm}},
 		{"member id 0", quorum.Config{Members: one, Dir: "quorum", FS: disk, StateMachine: sm}},
 		{"no state machine", quorum.Config{ID: 1, Members: one, Dir: "quorum", FS: disk}},
 		{"no directory", quorum.Config{ID: 1, Members: one, FS: disk, StateMachine: sm}},

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,6 +133,9 @@ func (m *Member) found() error {
 	if m.cfg.Join {
 		return Join(m.log, id)
 	}
+	if !slices.ContainsFunc(m.cfg.Members, func(f MemberConfig) bool { return f.ID == m.cfg.ID }) {
+		return fmt.Errorf("found ensemble: member %d is not among the members", m.cfg.ID)
+	}
 	return Found(m.log, id, m.cfg.Members)
 }
 
@@ -221,9 +225,9 @@ func (m *Member) Failed() <-chan error { return m.failed }
 func (m *Member) fail(err error) {
 	m.failOnce.Do(func() {
 		m.zlog.Error("member failed", zap.Error(err))
-		m.failed <- err
 		m.proposer.close()
 		close(m.stopLoop)
+		m.failed <- err
 	})
 }
 

@@ -2,12 +2,17 @@ package quorum
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
+	"go.etcd.io/raft/v3/confchange"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 	"google.golang.org/protobuf/proto"
 
 	"holt/quorum/storage"
@@ -45,14 +50,133 @@ func (c MembershipChange) confChange() *raftpb.ConfChangeV2 {
 	return cc
 }
 
-// ProposeChange proposes a change of membership, if this member leads. It
-// comes out as an entry like any other; Raft turns one that is proposed while another
-// is under way into an empty entry.
-func (c *Core) ProposeChange(change MembershipChange) {
+// ErrChangePending: another change of membership is under way, or a new
+// leader does not know yet whether one is. Try again.
+var ErrChangePending = errors.New("another change of membership is under way")
+
+// ProposeChange proposes a change of membership: ErrNotLeader, ErrChangePending
+// or an error that says what is wrong with it. It comes out as an entry like any
+// other, or not at all if leadership ends first.
+func (c *Core) ProposeChange(change MembershipChange) (err error) {
 	defer c.guard("propose change of membership")
-	if c.lead.Self {
-		c.note(c.rn.ProposeConfChange(change.confChange()))
+	if !c.lead.Self {
+		return ErrNotLeader
 	}
+	conf, ok := c.log.ConfAt(c.jobs.applied)
+	if !ok || c.changes.ownFirst == 0 || c.jobs.applied < c.changes.ownFirst || c.jobs.applied < c.changes.last || len(conf.State.VotersOutgoing) > 0 {
+		return ErrChangePending
+	}
+	cc := change.confChange()
+	if err := checkChange(conf.State, cc); err != nil {
+		return fmt.Errorf("change of membership: %w", err)
+	}
+	if err := c.rn.ProposeConfChange(cc); err != nil {
+		return ErrChangePending // leadership is being handed over
+	}
+	c.changes.last = math.MaxUint64 // until it is seen in the log
+	return nil
+}
+
+// changes are the changes of membership in this leader's log.
+type changes struct {
+	ownFirst uint64 // its first entry: whether earlier ones are changes it does not look up
+	last     uint64 // index of the last one appended by it
+}
+
+func (g *changes) appended(e *raftpb.Entry) {
+	if g.ownFirst == 0 {
+		g.ownFirst = e.GetIndex()
+	}
+	if e.GetType() != raftpb.EntryNormal {
+		g.last = e.GetIndex()
+	}
+}
+
+// checkChange tries the change, as Raft will when it is applied: there an
+// impossible one would end every member.
+func checkChange(conf *raftpb.ConfState, cc *raftpb.ConfChangeV2) error {
+	if len(cc.GetChanges()) == 0 {
+		return errors.New("it changes nothing")
+	}
+	seen := map[uint64]bool{}
+	for _, c := range cc.GetChanges() {
+		if c.GetNodeId() == 0 || seen[c.GetNodeId()] {
+			return fmt.Errorf("member id %d is zero or named twice", c.GetNodeId())
+		}
+		seen[c.GetNodeId()] = true
+	}
+	changer := confchange.Changer{Tracker: tracker.MakeProgressTracker(1, 0)}
+	var err error
+	if changer.Tracker.Config, changer.Tracker.Progress, err = confchange.Restore(changer, conf); err != nil {
+		return err
+	}
+	if autoLeave, joint := cc.EnterJoint(); joint {
+		_, _, err = changer.EnterJoint(autoLeave, cc.GetChanges()...)
+	} else {
+		_, _, err = changer.Simple(cc.GetChanges()...)
+	}
+	return err
+}
+
+// ChangeMembership changes who the members are, and waits until the change is
+// in force on this member or ctx ends; then, or when leadership ends, it may still
+// come into force. Leader only.
+//
+// Add a member as a learner first, and make it a voter when Status says that
+// it has caught up: a voter that has nothing yet can keep the others from deciding.
+func (m *Member) ChangeMembership(ctx context.Context, change MembershipChange) error {
+	err := ErrClosed
+	var term uint64
+	m.do(func(c *Core) { err, term = c.ProposeChange(change), c.lead.Term })
+	if err != nil {
+		return err
+	}
+	poll := time.NewTicker(m.cfg.TickInterval / 2)
+	defer poll.Stop()
+	for {
+		inForce, led := false, false
+		if !m.do(func(c *Core) {
+			inForce, led = c.inForce(change), c.lead.Self && c.lead.Term == term
+		}) {
+			return ErrClosed
+		}
+		if inForce {
+			return nil
+		}
+		if !led {
+			return fmt.Errorf("change of membership may not take effect: %w", ErrNotLeader)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("change of membership: %w", ctx.Err())
+		case <-poll.C:
+		}
+	}
+}
+
+// inForce reports whether the members are what change makes them.
+func (c *Core) inForce(change MembershipChange) bool {
+	if c.Status().Joint {
+		return false
+	}
+	find := func(id uint64) (MemberConfig, bool) {
+		i := slices.IndexFunc(c.members, func(m MemberConfig) bool { return m.ID == id })
+		if i < 0 {
+			return MemberConfig{}, false
+		}
+		return c.members[i], true
+	}
+	for _, want := range change.Add {
+		if got, ok := find(want.ID); !ok || got != want {
+			return false
+		}
+	}
+	for _, id := range change.Remove {
+		if _, ok := find(id); ok {
+			return false
+		}
+	}
+	return true
 }
 
 // applyConfChange puts a committed change into force and returns the
@@ -76,7 +200,7 @@ func (c *Core) applyConfChange(e *raftpb.Entry) (storage.Conf, []byte, error) {
 		}
 	}
 	state := c.rn.ApplyConfChange(cc)
-	c.members, c.membersChanged = mergeMembers(c.members, added, state), true
+	c.members, c.membersChanged, c.confIndex = mergeMembers(c.members, added, state), true, e.GetIndex()
 	return storage.Conf{Index: e.GetIndex(), State: state, Members: encodeMembers(c.members)}, data, nil
 }
 

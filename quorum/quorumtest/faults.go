@@ -207,7 +207,9 @@ func (s *sim) reconfigure() {
 		change.Add = []quorum.MemberConfig{{ID: n.id, Addr: m.Addr, Learner: !m.Learner}}
 	}
 	change.Data = []byte("change")
-	l.core.ProposeChange(change)
+	if err := l.core.ProposeChange(change); err != nil {
+		s.check.count("change refused")
+	}
 	s.pump(l)
 }
 
