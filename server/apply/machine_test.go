@@ -243,3 +243,38 @@ func TestAllocs(t *testing.T) {
 		t.Errorf("%.2f allocations per command", each)
 	}
 }
+
+// TestLargeEntry: thousands of commands in one entry, and a session that closes with
+// thousands of nodes, are told in order.
+func TestLargeEntry(t *testing.T) {
+	m := one(t)
+	const n = 5000
+	var cmds [][]byte
+	for i := range n {
+		cmds = append(cmds, m.command(wire.OpCreate, (&wire.CreateRequest{Path: fmt.Sprintf("/e%05d", i), ACL: wire.OpenACL(), Flags: 1}).AppendTo(nil)))
+	}
+	m.do(t, cmds...)
+	if len(m.rec.notes) != 2*n {
+		t.Fatalf("%d notes", len(m.rec.notes))
+	}
+	for i, note := range m.rec.notes {
+		want := fmt.Sprintf("%s NodeCreated /e%05d world:anyone:cdrwa parent world:anyone:cdrwa", zxidText(wire.MakeZxid(1, uint32(i/2+2))), i/2)
+		if i%2 == 1 {
+			want = fmt.Sprintf("> xid=0 create 1.%d OK /e%05d", i/2+2, i/2)
+		}
+		if note.text != want {
+			t.Fatalf("note %d: got %s, want %s", i, note.text, want)
+		}
+	}
+	m.do(t, m.command(wire.OpCloseSession, nil))
+	if len(m.rec.notes) != n+2 || m.rec.notes[n].text != "session 0x4d closed" || !m.rec.notes[n+1].result {
+		t.Errorf("%d notes, the last: %v", len(m.rec.notes), m.rec.notes[max(0, len(m.rec.notes)-2):])
+	}
+	if c := m.m.Tree().Counts(); c.Ephemerals != 0 || c.Nodes != 5 {
+		t.Errorf("left: %+v", c)
+	}
+	metrics := m.m.Metrics()
+	if metrics.Entries.Load() != 3 || metrics.Commands.Load() != n+2 || metrics.Rejected.Load() != 0 {
+		t.Errorf("metrics: %+v", metrics)
+	}
+}

@@ -1,15 +1,15 @@
 package apply
 
-import "sync/atomic"
+import "holt/wire/metric"
 
 // Metrics counts since Open. Fields may be read at any time.
 type Metrics struct {
-	Entries  atomic.Int64 // applied, empty ones too
-	Commands atomic.Int64 // carried out, whatever came of them
-	Rejected atomic.Int64 // of these, with an outcome other than OK
+	Entries  metric.Counter // applied, empty ones too
+	Commands metric.Counter // carried out, whatever came of them
+	Rejected metric.Counter // of these, with an outcome other than OK
 	// MultisFailed counts multis that did nothing, whose outcome is OK.
-	MultisFailed atomic.Int64
-	Ignored      atomic.Int64 // sent again, or out of order
+	MultisFailed metric.Counter
+	Ignored      metric.Counter // sent again, or out of order
 }
 
 // Metrics returns the counters.
