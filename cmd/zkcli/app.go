@@ -64,11 +64,17 @@ func (a *app) run(ctx context.Context, args []string) {
 	for _, name := range o.unknown {
 		fmt.Fprintf(a.stderr, "Warning: option %s is unknown and ignored\n", name)
 	}
-	out := &render.Output{Out: a.stdout, Err: a.stderr, Format: o.format, Colour: a.colours(&o)}
+	out := &render.Output{Out: a.stdout, Err: a.stderr, Format: o.format, Colour: a.colours(&o), Quiet: beyondOriginal(o.command)}
 	if !o.help {
 		out.Say("Connecting to %s", o.servers)
 	}
-	sh, err := a.shell(&o, out)
+	timeout, err := strconv.ParseInt(o.timeoutMillis, 10, 32)
+	if err != nil || timeout <= 0 {
+		out.Complain("option -timeout: %q is no number of milliseconds", o.timeoutMillis)
+		a.exitCode = 1
+		return
+	}
+	sh, err := a.shell(&o, time.Duration(timeout)*time.Millisecond, out)
 	if err != nil {
 		out.Complain("%s", err)
 		a.exitCode = exitInvocation
@@ -95,6 +101,16 @@ func (a *app) run(ctx context.Context, args []string) {
 	}
 }
 
+// beyondOriginal tells whether the command is one of ours, whose output nobody expects to
+// begin with what zkCli.sh says of its connection.
+func beyondOriginal(words []string) bool {
+	if len(words) == 0 {
+		return false
+	}
+	c := command.All().Find(words[0])
+	return c != nil && c.Extra
+}
+
 // colours tells whether the output may be coloured: on a terminal, unless somebody objects.
 func (a *app) colours(o *options) bool {
 	return !o.noColour && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && isTerminal(a.stdout) && isTerminal(a.stderr)
@@ -106,11 +122,7 @@ func isTerminal(f any) bool {
 }
 
 // shell makes a shell of the options. It is not connected.
-func (a *app) shell(o *options, out *render.Output) (*shell.Shell, error) {
-	timeout, err := strconv.ParseInt(o.timeoutMillis, 10, 32)
-	if err != nil || timeout <= 0 {
-		return nil, fmt.Errorf("option -timeout: %q is no number of milliseconds", o.timeoutMillis)
-	}
+func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*shell.Shell, error) {
 	config, err := clientcfg.Load(o.configuration, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
 	if err != nil {
 		return nil, err
@@ -128,14 +140,14 @@ func (a *app) shell(o *options, out *render.Output) (*shell.Shell, error) {
 				return nil, err
 			}
 			return session.Open(session.Config{
-				Servers: list, Chroot: chroot, Timeout: time.Duration(timeout) * time.Millisecond,
+				Servers: list, Chroot: chroot, Timeout: timeout,
 				ReadOnly: o.readOnly, Dial: dialer(config.TLS), OnEvent: onEvent,
 			}), nil
 		},
 	}
 	if o.wait {
 		c.Wait = func(ctx context.Context, s *session.Session) error {
-			ctx, cancel := context.WithTimeout(ctx, time.Duration(timeout)*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			if s.WaitLinkedLong(ctx) != nil {
 				return errors.New("KeeperErrorCode = ConnectionLoss")

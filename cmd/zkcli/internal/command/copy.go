@@ -44,8 +44,14 @@ func (c *Call) writer(target string) (*subtree.Writer, *tally) {
 			t.Skipped++
 			c.Out.Complain("skipped, since it is ephemeral: %s", path)
 		}
-		if t.DryRun && (c.Out.Format == render.Text || c.Out.Format == "") {
-			c.Out.Say("%s %s", padded(string(change), 8), path)
+		if t.DryRun {
+			c.Out.Emit(render.Result{
+				Data: struct {
+					Path   string         `json:"path"`
+					Change subtree.Change `json:"change"`
+				}{path, change},
+				Text: func(p *render.Page) { p.Printf("%s %s\n", padded(string(change), 8), path) },
+			})
 		}
 	}
 	return w, t

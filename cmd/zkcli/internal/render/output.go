@@ -39,6 +39,8 @@ type Output struct {
 	Format   Format
 	// Colour allows colours and marks; only for terminals.
 	Colour bool
+	// Quiet keeps talk out of Out in text form too, for what zkCli.sh does not have.
+	Quiet bool
 
 	mu        sync.Mutex
 	failed    error // first error of a writer; guarded by mu
@@ -73,7 +75,7 @@ func (o *Output) Emit(r Result) {
 // and to Err when programs read Out.
 func (o *Output) Say(format string, args ...any) {
 	w := o.Out
-	if o.Format == JSON || o.Format == YAML {
+	if o.Quiet || o.Format == JSON || o.Format == YAML {
 		w = o.Err
 	}
 	o.write(w, fmt.Appendf(nil, format+"\n", args...))
@@ -118,7 +120,7 @@ func (o *Output) writeLocked(w io.Writer, b []byte) {
 
 // With returns an output of another format on the same writers.
 func (o *Output) With(f Format) *Output {
-	return &Output{Out: o.Out, Err: o.Err, Format: f, Colour: o.Colour}
+	return &Output{Out: o.Out, Err: o.Err, Format: f, Colour: o.Colour, Quiet: o.Quiet}
 }
 
 // jsonLine returns v as JSON on one line.
