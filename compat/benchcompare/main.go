@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"holt/compat/ensemble"
@@ -34,7 +36,7 @@ func main() {
 	flag.IntVar(&c.failovers, "failovers", 5, "times the leader is killed")
 	flag.StringVar(&c.only, "only", "", "rows to measure: get,get100,set,set3,set3lone,mixed3,fill,failover; all if empty")
 	flag.Float64Var(&c.scale, "scale", 1, "factor on durations and node counts, for a quick look")
-	markdown := flag.String("markdown", "", "file to write the table to as well, in Markdown")
+	markdown := flag.String("markdown", "", "Markdown file to put the table into as well, between its marks")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -77,18 +79,34 @@ func (c *comparison) run(ctx context.Context, markdown string) error {
 	return c.writeFile(markdown)
 }
 
+// The lines between which writeFile puts the table.
+const (
+	tableBegin = "<!-- bench-compare: begin -->\n"
+	tableEnd   = "<!-- bench-compare: end -->\n"
+)
+
+// writeFile puts the machine and the table into a Markdown file: between the two marks, or at its
+// end if it has none.
 func (c *comparison) writeFile(name string) error {
-	f, err := os.Create(name)
-	if err != nil {
+	old, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if _, err := fmt.Fprintf(f, "%s\n\n", machine()); err != nil {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s, %s.\n\n", time.Now().UTC().Format("2 January 2006"), machine())
+	if err := writeMarkdown(&table, c.rows); err != nil {
 		return err
 	}
-	if err := writeMarkdown(f, c.rows); err != nil {
-		return err
+	return os.WriteFile(name, []byte(replaceTable(string(old), table.String())), 0o644)
+}
+
+func replaceTable(text, table string) string {
+	before, rest, ok := strings.Cut(text, tableBegin)
+	_, after, closed := strings.Cut(rest, tableEnd)
+	if !ok || !closed {
+		before, after = text, ""
 	}
-	return f.Close()
+	return before + tableBegin + table + tableEnd + after
 }
 
 func (c *comparison) add(r row) { c.rows = append(c.rows, r) }

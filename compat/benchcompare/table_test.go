@@ -58,3 +58,13 @@ func TestTable(t *testing.T) {
 		t.Errorf("text: %v\n%s", err, text.String())
 	}
 }
+
+func TestReplaceTable(t *testing.T) {
+	marked := "a\n" + tableBegin + "old\n" + tableEnd + "b\n"
+	if got, want := replaceTable(marked, "new\n"), "a\n"+tableBegin+"new\n"+tableEnd+"b\n"; got != want {
+		t.Errorf("replaced: %q, want %q", got, want)
+	}
+	if got, want := replaceTable("a\n", "new\n"), "a\n"+tableBegin+"new\n"+tableEnd; got != want {
+		t.Errorf("appended: %q, want %q", got, want)
+	}
+}

@@ -80,7 +80,7 @@ func (k *killer) round(t *testing.T, n int, victims string, rng *rand.Rand) {
 	resumed := k.kill(ctx, t, rec, victims, rng)
 	crew.stop()
 	crew.leave(t)
-	states := k.states(ctx, t, root, crew.goneBy())
+	states := k.states(ctx, t, root, crew)
 	crew.stillThere(t)
 	h := rec.History(states, k.exact)
 	for _, v := range Check(h) {
@@ -187,10 +187,11 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// states reads the subtree at every member, once the sessions of gone have no nodes left or had
-// long enough to lose them.
-func (k *killer) states(ctx context.Context, t *testing.T, root string, gone map[wire.SessionID]bool) []State {
+// states reads the subtree at every member, once the sessions that ended have no nodes left or
+// had long enough to lose them. The others are kept alive meanwhile.
+func (k *killer) states(ctx context.Context, t *testing.T, root string, crew *crew) []State {
 	t.Helper()
+	gone := crew.goneBy()
 	for deadline := time.Now().Add(shortSession + 15*time.Second); ; {
 		s, err := ReadState(ctx, 1, k.e.Addrs()[0], root)
 		if err != nil {
@@ -202,6 +203,7 @@ func (k *killer) states(ctx context.Context, t *testing.T, root string, gone map
 				left++
 			}
 		}
+		crew.stillThere(t)
 		if left == 0 || time.Now().After(deadline) {
 			break
 		}
