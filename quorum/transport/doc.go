@@ -30,7 +30,7 @@
 //
 // Integers are big-endian, the length of a frame does not count its header. A
 // frame of length 0 is a sign of life, sent each second in which nothing else
-// was. A frame that is damaged, too long or malformed ends the connection: nothing in it
+// was; the receiver sends a zero byte each second. A frame that is damaged, too long or malformed ends the connection: nothing in it
 // is used. Memory for a frame grows with the bytes that have arrived.
 //
 // # Failure

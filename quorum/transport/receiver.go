@@ -72,6 +72,7 @@ func (t *Transport) receive(conn net.Conn) {
 	case laneSnapshot:
 		t.cfg.Handler.Snapshot(h.from, newStream(conn))
 	default:
+		defer signsOfLife(conn)()
 		if err := t.readLane(conn, h); errors.Is(err, errDamaged) || errors.Is(err, errMalformed) {
 			log.Warn("connection from peer given up", zap.Uint64("peer", h.from), zap.Error(err))
 		}
@@ -138,6 +139,36 @@ func (t *Transport) leave(key incomingKey, in *incoming) {
 	defer t.mu.Unlock()
 	if t.incoming[key] == in {
 		delete(t.incoming, key)
+	}
+}
+
+// signsOfLife sends a byte every second, also while the handler is busy, until
+// the returned function is called. The peer gives up a connection without them.
+func signsOfLife(conn net.Conn) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(aliveInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			err := conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+			if err == nil {
+				_, err = conn.Write([]byte{0})
+			}
+			if err != nil {
+				return // the reader sees it, too
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		conn.Close() // a write may be under way
+		<-ended
 	}
 }
 

@@ -116,17 +116,8 @@ func (s *sender) serve(conn net.Conn, log *zap.Logger) {
 		log.Info("connected to peer")
 	}
 	s.setUp(true)
-	// Nothing is ever received: a read returns when the connection breaks.
 	broken := make(chan error, 1)
-	go func() {
-		_, err := conn.Read(make([]byte, 1))
-		if err == nil {
-			err = errors.New("peer speaks on a connection of one direction")
-		} else if errors.Is(err, io.EOF) {
-			err = errors.New("closed by peer")
-		}
-		broken <- err
-	}()
+	go func() { broken <- awaitEnd(conn) }()
 	stop := context.AfterFunc(s.p.ctx, func() { conn.Close() })
 	err := s.write(conn, broken)
 	stop()
@@ -140,6 +131,19 @@ func (s *sender) serve(conn net.Conn, log *zap.Logger) {
 	if s.p.ctx.Err() == nil && s.lane == laneRaft {
 		log.Info("connection to peer lost", zap.Error(err))
 		s.p.t.cfg.Handler.Unreachable(s.p.id)
+	}
+}
+
+// awaitEnd returns when the connection breaks or no sign of life arrives.
+// There is nothing else to receive.
+func awaitEnd(conn net.Conn) error {
+	r, b := &silenceReader{conn: conn}, make([]byte, 16)
+	for {
+		if _, err := r.Read(b); errors.Is(err, io.EOF) {
+			return errors.New("closed by peer")
+		} else if err != nil {
+			return err
+		}
 	}
 }
 

@@ -1,0 +1,343 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"holt/quorum/simnet"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// end is one member's transport, and a handler that writes down what arrives.
+type end struct {
+	*Transport
+	id uint64
+
+	mu          sync.Mutex
+	raft        []uint64 // indexes
+	payloads    []string
+	gone        int
+	unreachable int
+	up, down    int
+	hello       error
+	block       chan struct{} // if not nil, Message waits for it
+	stream      func(s *Stream)
+}
+
+func (e *end) Raft(_ uint64, msgs []*raftpb.Message, _ int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range msgs {
+		e.raft = append(e.raft, m.GetIndex())
+	}
+	return true
+}
+
+func (e *end) Message(_ uint64, payload []byte) {
+	e.mu.Lock()
+	block := e.block
+	e.payloads = append(e.payloads, string(payload))
+	e.mu.Unlock()
+	if block != nil {
+		<-block
+	}
+}
+
+func (e *end) Hello(uint64, [16]byte) error { e.mu.Lock(); defer e.mu.Unlock(); return e.hello }
+func (e *end) Unreachable(uint64)           { e.mu.Lock(); e.unreachable++; e.mu.Unlock() }
+func (e *end) PeerGone(uint64)              { e.mu.Lock(); e.gone++; e.mu.Unlock() }
+func (e *end) Snapshot(_ uint64, s *Stream) { e.stream(s) }
+func (e *end) PeerUp(_ uint64, up bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if up {
+		e.up++
+	} else {
+		e.down++
+	}
+}
+
+func host(id uint64) string { return fmt.Sprintf("m%d", id) }
+
+func newEnd(t *testing.T, n *simnet.Network, id uint64) *end {
+	t.Helper()
+	e := &end{id: id}
+	h := n.Host(host(id))
+	tr, err := New(Config{
+		ID: id, Handler: e, Logger: zap.NewNop(), MaxQueueBytes: 10 << 10,
+		Listen: func() (net.Listener, error) { return h.Listen(host(id) + ":1") },
+		Dial:   func(ctx context.Context, a string) (net.Conn, error) { return h.Dial(ctx, a) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Transport = tr
+	return e
+}
+
+// pair is two members that know each other.
+func pair(t *testing.T) (*simnet.Network, *end, *end) {
+	n := simnet.New(1)
+	n.SetAll(simnet.Link{Delay: time.Millisecond})
+	a, b := newEnd(t, n, 1), newEnd(t, n, 2)
+	addrs := map[uint64]string{1: "m1:1", 2: "m2:1"}
+	a.SetPeers(addrs)
+	b.SetPeers(addrs)
+	time.Sleep(100 * time.Millisecond)
+	return n, a, b
+}
+
+func closeAll(t *testing.T, ends ...*end) {
+	t.Helper()
+	for _, e := range ends {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+}
+
+func message(index uint64) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgAppResp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Index: new(index), Term: new(uint64(1)),
+	}
+}
+
+func TestLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := pair(t)
+		defer closeAll(t, a, b)
+		b.block = make(chan struct{})
+		for i := range uint64(50) {
+			a.SendRaft([]*raftpb.Message{message(i), message(1000 + i)})
+			if err := a.Send(2, fmt.Appendf(nil, "payload %d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		// The application's handler stands still; Raft's messages do not care.
+		if len(b.raft) != 100 || len(b.payloads) != 1 {
+			t.Errorf("%d messages, %d payloads", len(b.raft), len(b.payloads))
+		}
+		close(b.block)
+		time.Sleep(time.Second)
+		if len(b.payloads) != 50 || b.payloads[49] != "payload 49" || !slices.IsSortedFunc(b.payloads, func(x, y string) int {
+			return len(x) - len(y)
+		}) {
+			t.Errorf("payloads %q", b.payloads)
+		}
+		for i := range uint64(50) {
+			if b.raft[2*i] != i || b.raft[2*i+1] != 1000+i {
+				t.Fatalf("messages %v", b.raft)
+			}
+		}
+	})
+}
+
+func TestQueueFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := pair(t)
+		defer closeAll(t, a, b)
+		b.block = make(chan struct{})
+		defer close(b.block)
+		var err error
+		sent := 0
+		for ; err == nil && sent < 1000; sent++ {
+			err = a.Send(2, make([]byte, 8<<10))
+			time.Sleep(time.Millisecond)
+		}
+		if !errors.Is(err, ErrFull) || sent < 10 {
+			t.Errorf("after %d payloads: %v", sent, err)
+		}
+		if err := a.Send(7, nil); !errors.Is(err, ErrDown) {
+			t.Errorf("to a stranger: %v", err)
+		}
+		before := a.unreachable
+		for i := range uint64(2000) {
+			a.SendRaft([]*raftpb.Message{message(i)}) // more than fits at once
+		}
+		if a.unreachable == before {
+			t.Error("messages were dropped without a word, or the queue has no bound")
+		}
+	})
+}
+
+func TestPeerCrashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := pair(t)
+		n.Host("m2").Crash()
+		crashed := time.Now()
+		for a.gone == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(crashed); took > 10*time.Millisecond {
+			t.Errorf("noticed after %v", took)
+		}
+		if a.unreachable == 0 || a.up != 1 || a.down != 1 {
+			t.Errorf("unreachable %d, up %d, down %d", a.unreachable, a.up, a.down)
+		}
+		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
+			t.Errorf("send: %v", err)
+		}
+		closeAll(t, b)
+		time.Sleep(10 * time.Second)
+		b = newEnd(t, n, 2)
+		b.SetPeers(map[uint64]string{1: "m1:1"})
+		back := time.Now()
+		for a.up != 2 {
+			time.Sleep(time.Millisecond)
+		}
+		// Its own connection tells that it is back.
+		if took := time.Since(back); took > 20*time.Millisecond {
+			t.Errorf("connected again after %v", took)
+		}
+		closeAll(t, a, b)
+	})
+}
+
+// TestSilence cuts the way without a word, as a power failure does.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := pair(t)
+		defer closeAll(t, a, b)
+		n.Cut("m1", "m2")
+		time.Sleep(2 * silenceTimeout)
+		b.mu.Lock()
+		t.Logf("down %d times, gone %d", b.down, b.gone)
+		b.mu.Unlock()
+		for range 100 {
+			a.SendRaft([]*raftpb.Message{message(1)})
+			time.Sleep(100 * time.Millisecond)
+		}
+		if a.down == 0 || a.gone != 0 {
+			t.Errorf("down %d times, gone %d", a.down, a.gone)
+		}
+		n.Heal("m1", "m2")
+		time.Sleep(3 * time.Second)
+		before := len(b.raft)
+		a.SendRaft([]*raftpb.Message{message(77)})
+		if err := a.Send(2, []byte("again")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if len(b.raft) != before+1 || b.raft[before] != 77 || len(b.payloads) != 1 {
+			t.Errorf("after healing: %v %v", b.raft[before:], b.payloads)
+		}
+	})
+}
+
+func TestIdleConnectionsStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := pair(t)
+		defer closeAll(t, a, b)
+		time.Sleep(time.Hour)
+		if a.up != 1 || a.down != 0 || b.up != 1 || b.down != 0 {
+			t.Errorf("up %d/%d, down %d/%d", a.up, b.up, a.down, b.down)
+		}
+	})
+}
+
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := pair(t)
+		defer closeAll(t, a, b)
+		h := n.Host("stranger")
+		for name, send := range map[string][]byte{
+			"nothing":     nil,
+			"garbage":     []byte("GET / HTTP/1.1\r\nHost: somewhere over the rainbow\r\n\r\n"),
+			"half":        hello{from: 9, to: 2}.append(nil)[:20],
+			"other id":    hello{from: 9, to: 3}.append(nil),
+			"same id":     hello{from: 2, to: 2}.append(nil),
+			"other lane":  hello{from: 9, to: 2, lane: 77}.append(nil),
+			"bad frame":   append(hello{from: 9, to: 2}.append(nil), 0, 0, 0, 4, 1, 2, 3, 4, 5, 6, 7, 8),
+			"wrong voice": append(hello{from: 9, to: 2}.append(nil), frameOf(t, message(5))...), // says it is member 1
+		} {
+			conn, err := h.Dial(t.Context(), "m2:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Write(send); err != nil {
+				t.Fatal(err)
+			}
+			conn.SetReadDeadline(time.Now().Add(time.Minute))
+			buf := make([]byte, 1000)
+			for err == nil {
+				_, err = conn.Read(buf)
+			}
+			if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+				t.Errorf("%s: connection stays open", name)
+			}
+			conn.Close()
+		}
+		if len(b.raft) > 0 {
+			t.Errorf("messages %v", b.raft)
+		}
+		if err := a.Send(2, []byte("x")); err != nil {
+			t.Errorf("the true member: %v", err)
+		}
+	})
+}
+
+func frameOf(t *testing.T, m *raftpb.Message) []byte {
+	t.Helper()
+	b, err := encode(nil, laneRaft, []outgoing{{msg: m}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestHelloRefused: who is not admitted keeps asking, and is let in when that
+// changes.
+func TestHelloRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simnet.New(1)
+		a, b := newEnd(t, n, 1), newEnd(t, n, 2)
+		defer closeAll(t, a, b)
+		b.hello = errors.New("not you")
+		a.SetPeers(map[uint64]string{2: "m2:1"})
+		time.Sleep(time.Minute)
+		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
+			t.Errorf("send: %v", err)
+		}
+		b.mu.Lock()
+		b.hello = nil
+		b.mu.Unlock()
+		time.Sleep(time.Second)
+		if err := a.Send(2, nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPeersMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := pair(t)
+		c := newEnd(t, n, 3)
+		defer closeAll(t, a, b, c)
+		a.SetPeers(map[uint64]string{3: "m3:1"})
+		time.Sleep(time.Second)
+		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
+			t.Errorf("to a member that left: %v", err)
+		}
+		if err := a.Send(3, []byte("welcome")); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if len(c.payloads) != 1 {
+			t.Error("nothing arrived")
+		}
+	})
+}
