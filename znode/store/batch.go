@@ -22,12 +22,15 @@ func (s *Store) Prepare(b *znode.Batch) error {
 		return fmt.Errorf("write tree: %w", err)
 	}
 	if err := s.write(b); err != nil {
-		s.fail(err)
+		s.seal.fail(err)
+		return fmt.Errorf("write tree: %w", err)
+	}
+	var err error
+	if s.next, err = s.db.NewIter(nil); err != nil {
 		return fmt.Errorf("write tree: %w", err)
 	}
 	s.state, s.hasState = b.State, true
 	s.pending = b.Changes
-	s.next = s.db.NewSnapshot()
 	return nil
 }
 
@@ -37,10 +40,7 @@ func (s *Store) dropLast() error {
 	}
 	err := s.last.Close()
 	s.last = nil
-	if err != nil {
-		return fmt.Errorf("close snapshot: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Publish implements znode.Store.
@@ -66,7 +66,7 @@ func (s *Store) write(b *znode.Batch) error {
 		err = s.db.Apply(w, pebble.NoSync)
 	}
 	if err == nil {
-		err = s.Err() // some are reported to the logger only
+		err = s.Err() // of a flush that has failed meanwhile
 	}
 	return errors.Join(err, w.Close())
 }
@@ -88,7 +88,7 @@ func (s *Store) makeRoom(n int64) error {
 		}
 		select {
 		case <-s.room:
-		case <-s.failed:
+		case <-s.seal.failed:
 		}
 	}
 }

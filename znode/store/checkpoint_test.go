@@ -12,6 +12,7 @@ import (
 // TestCheckpoint takes a copy in the middle and goes on; the copy must be the state of then, and lead
 // to the same state as the original by the same entries.
 func TestCheckpoint(t *testing.T) {
+	checkLeaks(t)
 	h := newHistory(3, 200)
 	e, err := znodetest.NewEnv(store.Options{FS: vfs.NewMem(), MemTableBytes: 64 << 10, PageIndexMin: 3})
 	if err != nil {

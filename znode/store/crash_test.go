@@ -68,6 +68,7 @@ func TestCrash(t *testing.T) {
 }
 
 func runCrash(t *testing.T, seed uint64) {
+	checkLeaks(t)
 	r := rand.New(rand.NewPCG(seed, 2))
 	h := newHistory(seed, 250)
 	c := &crasher{mem: vfs.NewCrashableMem(), every: 1, rng: rand.New(rand.NewPCG(seed, 3))}

@@ -27,14 +27,16 @@
 //
 // # Views
 //
-//	Prepare: batch applied, snapshot taken      (no reader can see it)
+//	Prepare: batch applied, iterator opened      (no reader can see it)
 //	   │
-//	Publish: the new snapshot becomes the view, changed nodes go to the cache
+//	Publish: it becomes the view, changed nodes go to the cache
 //	   │                                         (caller holds off readers)
-//	next Prepare: the former snapshot is closed
+//	next Prepare: the former view is closed
 //
-// All reads go to the cache, then to the snapshot, so a batch that is in the database but not
-// published is invisible. Iterators live on after their snapshot.
+// All reads go to the cache, then to clones of the view, so a batch that is in
+// the database but not published is invisible. Clones outlive the view. An
+// iterator serves better than a Pebble snapshot: closing one of those looks for
+// compactions and waits for the manifest's sync when one ends.
 //
 // # Memory
 //

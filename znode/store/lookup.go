@@ -14,7 +14,7 @@ func (s *Store) Node(path string) (*znode.Node, error) {
 	if n := s.cache.get(path); n != nil {
 		return n, nil
 	}
-	it, err := s.view.NewIter(lookupOptions())
+	it, err := s.iter(lookupOptions())
 	if err != nil {
 		return nil, fmt.Errorf("read node %q: %w", path, err)
 	}
@@ -32,7 +32,7 @@ func (s *Store) Lookup(path string) (*znode.Node, error) {
 	}
 	if s.lookups == nil {
 		var err error
-		if s.lookups, err = s.view.NewIter(lookupOptions()); err != nil {
+		if s.lookups, err = s.iter(lookupOptions()); err != nil {
 			return nil, fmt.Errorf("read node %q: %w", path, err)
 		}
 	}
@@ -56,8 +56,8 @@ func (s *Store) endLookups() error {
 // lookupOptions are those for single keys. Pebble's own Get does not use the
 // filters of the lowest level, where most nodes are: asking for what does not
 // exist, as each creation does, costs it four times as much.
-func lookupOptions() *pebble.IterOptions {
-	return &pebble.IterOptions{
+func lookupOptions() pebble.IterOptions {
+	return pebble.IterOptions{
 		LowerBound:   []byte{spaceNode},
 		UpperBound:   []byte{spaceNode + 1},
 		UseL6Filters: true,

@@ -49,7 +49,7 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 	// Pebble's own limits, at which writes wait for as long as it takes, are out
 	// of reach: makeRoom waits before, and knows of failures.
 	o := &pebble.Options{
-		FS:                          sealedFS{s.opts.FS, s.Err, s.fail},
+		FS:                          sealedFS{s.opts.FS, s.seal},
 		Cache:                       blocks,
 		DisableWAL:                  true,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -57,10 +57,10 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 		MemTableStopWritesThreshold: 1000,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
-		Logger:                      quiet{s},
+		Logger:                      quiet{},
 		EventListener: &pebble.EventListener{
-			BackgroundError: s.fail,
-			DataCorruption:  func(info pebble.DataCorruptionInfo) { s.fail(info.Details) },
+			BackgroundError: s.seal.fail,
+			DataCorruption:  func(info pebble.DataCorruptionInfo) { s.seal.fail(info.Details) },
 			FlushEnd:        func(pebble.FlushInfo) { s.signalRoom() },
 			CompactionEnd:   func(pebble.CompactionInfo) { s.signalRoom() },
 		},
@@ -74,19 +74,11 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 }
 
 // quiet keeps Pebble from writing to standard error and from ending the process.
-type quiet struct{ s *Store }
+type quiet struct{}
 
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 
-// Fatalf is called where Pebble does not know what it has written, and
-// when its memory makes no sense to it. It returns: callers cope, or panic; the seal keeps them from doing harm.
-func (q quiet) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	for _, a := range args {
-		if e, ok := a.(error); ok {
-			err = e // the text is mostly no more than that, and says nothing to errors.Is
-		}
-	}
-	q.s.fail(err)
-}
+// Fatalf is called where Pebble's memory makes no sense to it: what fails on the
+// disk so that it would call this does not get that far, see seal.
+func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

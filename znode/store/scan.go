@@ -12,12 +12,32 @@ import (
 	"holt/znode"
 )
 
+// iter returns an iterator on the view. It outlives the view.
+func (s *Store) iter(o pebble.IterOptions) (*pebble.Iterator, error) {
+	return s.view.Clone(pebble.CloneOptions{IterOptions: &o})
+}
+
+// get returns a copy of a value in the view, nil if there is none.
+func (s *Store) get(key []byte) ([]byte, error) {
+	it, err := s.iter(pebble.IterOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var value []byte
+	if it.SeekPrefixGE(key) {
+		if value, err = it.ValueAndErr(); err == nil {
+			value = append([]byte{}, value...)
+		}
+	}
+	return value, errors.Join(err, it.Error(), it.Close())
+}
+
 // scan calls visit for the keys with a prefix in the view, in order, until it returns false.
 func (s *Store) scan(prefix, from []byte, visit func(key, value []byte) (bool, error)) error {
 	if from == nil {
 		from = prefix
 	}
-	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: successor(prefix)})
+	it, err := s.iter(pebble.IterOptions{LowerBound: from, UpperBound: successor(prefix)})
 	if err != nil {
 		return err
 	}
@@ -47,7 +67,7 @@ func (s *Store) Children(path string) (znode.ChildIter, error) {
 
 func (s *Store) openChildren(path string) (*childIter, error) {
 	prefix := appendBelow(nil, path, 1)
-	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
+	it, err := s.iter(pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +152,7 @@ func (s *Store) Ephemerals(first, last wire.SessionID, visit func(wire.SessionID
 	if last != -1 {
 		upper = appendEphemeralKey(nil, last+1, "")
 	}
-	it, err := s.view.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	it, err := s.iter(pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return fmt.Errorf("list ephemerals: %w", err)
 	}

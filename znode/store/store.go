@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -23,16 +22,17 @@ type Store struct {
 	db    *pebble.DB
 	cache *cache
 
-	// view is what readers read. Publish alone replaces it.
-	view     *pebble.Snapshot
+	// view is what readers read, through clones of it: it is never moved itself.
+	// Publish alone replaces it.
+	view     *pebble.Iterator
 	state    znode.State // as of the last Prepare
 	hasState bool
 
-	// The rest is the writer's, but for failure.
+	// The rest is the writer's, down to closed.
 
 	lookups *pebble.Iterator // on the view, from the first Lookup that missed the cache until Prepare
-	next    *pebble.Snapshot // of the batch prepared, until Publish
-	last    *pebble.Snapshot // the former view, until the next Prepare
+	next    *pebble.Iterator // the view with the batch prepared, until Publish
+	last    *pebble.Iterator // the former view, until the next Prepare
 	pending []znode.Change   // of the batch prepared
 	key     []byte           // scratch
 	value   []byte           // scratch
@@ -40,9 +40,7 @@ type Store struct {
 	closed  bool
 
 	acls *aclTable
-	// failure is the first failure; failed is closed with it.
-	failure atomic.Pointer[error]
-	failed  chan struct{}
+	seal *seal
 	// room says that a flush or compaction has ended. Full is as good as sent to.
 	room chan struct{}
 }
@@ -54,27 +52,40 @@ var _ znode.Store = (*Store)(nil)
 func Open(dir string, opts Options) (_ *Store, err error) {
 	s := &Store{
 		opts: opts.withDefaults(), acls: newACLTable(),
-		failed: make(chan struct{}), room: make(chan struct{}, 1),
+		seal: newSeal(), room: make(chan struct{}, 1),
 	}
 	s.cache = newCache(s.opts.CacheBytes)
 	// Pebble takes memtables out of the cache's size.
 	blocks := pebble.NewCache(s.opts.BlockCacheBytes + 2*s.opts.MemTableBytes)
 	defer blocks.Unref() // the database has its own reference
-	s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+	err = s.open(dir, blocks)
 	if errors.Is(err, os.ErrNotExist) && stillborn(s.opts.FS, dir) {
-		err = s.opts.FS.RemoveAll(dir)
-		if err == nil {
-			s.db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+		if err = s.opts.FS.RemoveAll(dir); err == nil {
+			err = s.open(dir, blocks)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open tree in %s: %w", dir, err)
 	}
-	s.view = s.db.NewSnapshot()
-	if err := errors.Join(s.load(), s.Err()); err != nil {
+	if s.view, err = s.db.NewIter(nil); err == nil {
+		err = errors.Join(s.load(), s.Err())
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open tree in %s: %w", dir, err), s.Close())
 	}
 	return s, nil
+}
+
+func (s *Store) open(dir string, blocks *pebble.Cache) error {
+	var db *pebble.DB
+	err := s.seal.run(func() (err error) {
+		db, err = pebble.Open(dir, s.pebbleOptions(blocks))
+		return err
+	})
+	if err == nil {
+		s.db = db
+	}
+	return err
 }
 
 // stillborn reports whether dir is what a crash may leave of the making of a
@@ -109,19 +120,6 @@ func (s *Store) load() error {
 	return err
 }
 
-// get returns a copy of a value in the view, nil if there is none.
-func (s *Store) get(key []byte) ([]byte, error) {
-	v, c, err := s.view.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := append([]byte{}, v...)
-	return out, c.Close()
-}
-
 // Close writes out what is in memory, so that nothing needs to be replayed, and closes the database. No
 // other call may be under way or follow, except Close.
 func (s *Store) Close() error {
@@ -130,7 +128,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	errs := []error{s.endLookups()}
-	for _, v := range []*pebble.Snapshot{s.last, s.view, s.next} {
+	for _, v := range []*pebble.Iterator{s.last, s.view, s.next} {
 		if v != nil {
 			errs = append(errs, v.Close())
 		}
@@ -138,7 +136,7 @@ func (s *Store) Close() error {
 	if s.Err() == nil {
 		errs = append(errs, s.flush())
 	}
-	errs = append(errs, s.db.Close())
+	errs = append(errs, s.seal.run(s.db.Close))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close tree: %w", err)
 	}
@@ -146,21 +144,10 @@ func (s *Store) Close() error {
 }
 
 // Err is the first failure of the disk, nil while there was none.
-func (s *Store) Err() error {
-	if p := s.failure.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
+func (s *Store) Err() error { return s.seal.err() }
 
 // Failed is closed when Err becomes non-nil.
-func (s *Store) Failed() <-chan struct{} { return s.failed }
-
-func (s *Store) fail(err error) {
-	if s.failure.CompareAndSwap(nil, &err) {
-		close(s.failed)
-	}
-}
+func (s *Store) Failed() <-chan struct{} { return s.seal.failed }
 
 // State implements znode.Store.
 func (s *Store) State() (znode.State, bool) { return s.state, s.hasState }
@@ -208,7 +195,7 @@ func (s *Store) flush() error {
 	}
 	select {
 	case <-done:
-	case <-s.failed:
+	case <-s.seal.failed:
 	}
 	return s.Err()
 }
