@@ -3,7 +3,9 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -74,10 +76,21 @@ func (r *bench) commit() {
 	r.tree.Commit()
 }
 
+// cpu is the CPU time of the process so far, flushes and compactions included.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // each runs op perEntry times per entry.
 func (r *bench) each(op func(i int)) {
 	i := 0
 	r.ReportAllocs()
+	start := cpu()
+	defer func() { r.ReportMetric(float64(cpu()-start)/float64(r.N), "cpu-ns/op") }()
 	for r.Loop() {
 		op(i)
 		if i++; i%perEntry == 0 {
