@@ -267,7 +267,11 @@ func (p *pipeline) received(from uint64, msg []byte) error {
 		if used <= 0 || n > uint64(len(msg)-used) {
 			return fmt.Errorf("commands from member %d: length %d of %d bytes", from, n, len(msg))
 		}
-		batch = append(batch, msg[used:used+int(n)])
+		cmd := msg[used : used+int(n)]
+		if err := apply.CheckCommand(cmd, from); err != nil {
+			return err // of all, since those behind it would leave a gap
+		}
+		batch = append(batch, cmd)
 		msg = msg[used+int(n):]
 	}
 	p.proposer.add(batch)

@@ -3,6 +3,7 @@ package apply
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 	"unsafe"
 
@@ -142,22 +143,7 @@ func (c *Command) Decode(b []byte) error {
 
 // decode is Decode with the identities appended to ids, which is returned.
 func (c *Command) decode(b []byte, ids []wire.Identity) ([]wire.Identity, error) {
-	if len(b) < commandFixed {
-		return ids, errTruncated
-	}
-	c.Flags = Flags(binary.BigEndian.Uint16(b))
-	if c.Flags&^flagsKnown != 0 {
-		return ids, errFlags
-	}
-	c.Session = wire.SessionID(binary.BigEndian.Uint64(b[2:]))
-	c.Incarnation = binary.BigEndian.Uint64(b[10:])
-	s := scanner{b: b[commandFixed:]}
-	c.Member, c.Seq = s.uvarint(), s.uvarint()
-	c.Xid, c.Op = wire.Xid(s.int32()), wire.OpCode(s.int32())
-	n := s.uvarint()
-	if n > uint64(len(s.b))/2 {
-		return ids, errIdentities
-	}
+	s, n := c.decodeFields(b)
 	from := len(ids)
 	for range n {
 		ids = append(ids, wire.Identity{Scheme: s.text(), ID: s.text()})
@@ -165,6 +151,47 @@ func (c *Command) decode(b []byte, ids []wire.Identity) ([]wire.Identity, error)
 	c.Identities = ids[from:len(ids):len(ids)]
 	c.Body = s.b
 	return ids, s.err
+}
+
+// decodeFields reads what is before the identities and returns their number, which the bytes left can hold.
+func (c *Command) decodeFields(b []byte) (s scanner, identities uint64) {
+	if len(b) < commandFixed {
+		return scanner{err: errTruncated}, 0
+	}
+	c.Flags = Flags(binary.BigEndian.Uint16(b))
+	c.Session = wire.SessionID(binary.BigEndian.Uint64(b[2:]))
+	c.Incarnation = binary.BigEndian.Uint64(b[10:])
+	s.b = b[commandFixed:]
+	if c.Flags&^flagsKnown != 0 {
+		s.fail(errFlags)
+	}
+	c.Member, c.Seq = s.uvarint(), s.uvarint()
+	c.Xid, c.Op = wire.Xid(s.int32()), wire.OpCode(s.int32())
+	n := s.uvarint()
+	if n > uint64(len(s.b))/2 {
+		s.fail(errIdentities)
+		return s, 0
+	}
+	return s, n
+}
+
+// CheckCommand is for a leader that gets an encoded command from a member: it says what is wrong
+// with it if it cannot be decoded or is not numbered as that member's. In an entry it would stop every
+// member of the ensemble. Does not allocate unless it fails.
+func CheckCommand(b []byte, member uint64) error {
+	var c Command
+	s, n := c.decodeFields(b)
+	for range n {
+		s.text()
+		s.text()
+	}
+	switch {
+	case s.err != nil:
+		return fmt.Errorf("command of member %d: %w", member, s.err)
+	case c.Member != member || member == 0:
+		return fmt.Errorf("command of member %d is numbered as one of member %d", member, c.Member)
+	}
+	return nil
 }
 
 // scanner reads the variable fields; it keeps the first error.

@@ -43,9 +43,12 @@ func TestCommandRoundTrip(t *testing.T) {
 		if s, f := PeekCommand(b); s != c.Session || f != c.Flags {
 			t.Fatalf("PeekCommand: %v, %v", s, f)
 		}
+		if err := CheckCommand(b, c.Member); (err == nil) != (c.Member != 0) {
+			t.Fatalf("CheckCommand of %+v: %v", c, err)
+		}
 		head := len(b) - len(c.Body)
 		for n := range head {
-			if err := got.Decode(b[:n]); err == nil {
+			if err := got.Decode(b[:n]); err == nil || CheckCommand(b[:n], c.Member) == nil {
 				t.Fatalf("%d of %d bytes are a command", n, head)
 			}
 			PeekCommand(b[:n])
@@ -71,9 +74,19 @@ func TestCommandDecodeErrors(t *testing.T) {
 		"too many identities": edit(ids, 100),
 		"identity too long":   edit(ids, 1, 200, 1),
 	} {
-		if err := new(Command).Decode(b); err == nil {
+		if err := new(Command).Decode(b); err == nil || CheckCommand(b, 1) == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+	if err := CheckCommand(good, 2); err == nil {
+		t.Error("a command of member 1 from member 2: no error")
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := CheckCommand(good, 1); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("CheckCommand: %v allocations", n)
 	}
 }
 
@@ -86,7 +99,11 @@ func FuzzCommand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		PeekCommand(b)
 		var c, again Command
-		if c.Decode(b) != nil {
+		err := c.Decode(b)
+		if c.Member != 0 && (err == nil) != (CheckCommand(b, c.Member) == nil) {
+			t.Errorf("Decode says %v, CheckCommand %v", err, CheckCommand(b, c.Member))
+		}
+		if err != nil {
 			return
 		}
 		// Varints may be longer than they need be, so it is the values that count.

@@ -47,7 +47,8 @@
 // before it is missing. A member may therefore send again all that it has
 // not seen the result of, to any leader.
 //
-// Each command takes the next zxid, rejected or not, except attach. The first entry of a Raft
+// Each command takes the next zxid, rejected or not, except attach and requests that break off (the original
+// fails to read those before it takes one). The first entry of a Raft
 // term begins the next epoch, from 1, with the counter at 0; so does a counter that is used up, with
 // no change of leader.
 //
