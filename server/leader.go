@@ -208,38 +208,23 @@ func (s *Server) leaderTick() {
 	s.trackerMu.Lock()
 	expired := s.tracker.Expired(now)
 	s.trackerMu.Unlock()
-	for _, id := range expired {
-		s.expire(id)
+	for _, x := range expired {
+		s.log.Info("session expired", zap.Stringer("session", x.ID))
+		s.metrics.SessionsExpired.Inc()
+		s.proposeInternal(&apply.Command{Session: x.ID, Op: wire.OpCloseSession, Flags: apply.Expired, Body: apply.AppendExpire(nil, x.Attached)})
 	}
 }
 
-// expire proposes the end of a silent session, unless its client has come back meanwhile: then it is
-// tracked again, or what says so is still on its way and will be applied before, see apply.AppendExpire.
-func (s *Server) expire(id wire.SessionID) {
-	s.machine.RLock()
-	f, ok := s.machine.Sessions().Get(id)
-	s.machine.RUnlock()
-	s.trackerMu.Lock()
-	_, tracked := s.tracker.Deadline(id)
-	s.trackerMu.Unlock()
-	if !ok || tracked {
-		return
-	}
-	s.log.Info("session expired", zap.Stringer("session", id))
-	s.metrics.SessionsExpired.Inc()
-	s.proposeInternal(&apply.Command{Session: id, Op: wire.OpCloseSession, Flags: apply.Expired, Body: apply.AppendExpire(nil, f)})
-}
-
-// rearm starts to track every session of the ensemble from now.
+// rearm starts to track every session of the ensemble from now. No session begins or ends meanwhile, or
+// it would be missed, or tracked for ever: the sink takes the two locks in the same order.
 func (s *Server) rearm(now int64) {
 	s.machine.RLock()
-	all := s.machine.Sessions().All()
-	s.machine.RUnlock()
+	defer s.machine.RUnlock()
 	s.trackerMu.Lock()
 	defer s.trackerMu.Unlock()
 	s.tracker.Reset()
-	for _, f := range all {
-		s.tracker.Add(f.ID, f.TimeoutMillis, now)
+	for _, f := range s.machine.Sessions().All() {
+		s.tracker.Add(f, now)
 	}
 }
 

@@ -52,7 +52,7 @@ func (s *Server) track(f *session.Facts) {
 		return
 	}
 	s.trackerMu.Lock()
-	s.tracker.Add(f.ID, f.TimeoutMillis, s.uptimeMillis())
+	s.tracker.Add(*f, s.uptimeMillis())
 	s.trackerMu.Unlock()
 }
 

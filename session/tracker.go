@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 
 	"holt/wire"
@@ -22,6 +23,7 @@ type Tracker struct {
 }
 
 type tracked struct {
+	attached      uint32 // as in Facts
 	timeoutMillis int32
 	due           int64 // a multiple of the tick
 	slot          int64 // where it is listed; other slots may hold it from former times
@@ -39,18 +41,18 @@ func (t *Tracker) Reset() {
 	t.sessions, t.slots = make(map[wire.SessionID]*tracked), make(map[int64][]wire.SessionID)
 }
 
-// Add begins to track a session, or gives one that is tracked another timeout; it was
-// heard of just now.
-func (t *Tracker) Add(id wire.SessionID, timeoutMillis int32, now int64) {
-	e := t.sessions[id]
+// Add begins to track a session, or tells of a new connection of one that is tracked, perhaps with another
+// timeout; it was heard of just now.
+func (t *Tracker) Add(f Facts, now int64) {
+	e := t.sessions[f.ID]
 	if e == nil {
 		e = &tracked{slot: -1}
-		t.sessions[id] = e
+		t.sessions[f.ID] = e
 	}
-	e.timeoutMillis = timeoutMillis
+	e.timeoutMillis, e.attached = f.TimeoutMillis, f.Attached
 	e.due = t.due(e, now)
 	if e.slot == -1 || e.due < e.slot {
-		t.list(id, e)
+		t.list(f.ID, e)
 	}
 }
 
@@ -71,31 +73,39 @@ func (t *Tracker) Remove(id wire.SessionID) { delete(t.sessions, id) }
 // Len is the number of sessions tracked.
 func (t *Tracker) Len() int { return len(t.sessions) }
 
-// Expired returns the sessions whose time is up, by id, and stops tracking them.
-func (t *Tracker) Expired(now int64) []wire.SessionID {
+// Expiry is a session whose time is up, as of the connection that was silent.
+type Expiry struct {
+	ID       wire.SessionID
+	Attached uint32 // as in Facts
+}
+
+// Expired returns the sessions whose time is up, by id. The caller proposes to close them and calls
+// Remove when they are. Until then they stay, with another timeout from now, since a proposal may be lost: they are
+// returned again after it.
+func (t *Tracker) Expired(now int64) []Expiry {
 	var ripe []int64
 	for slot := range t.slots {
 		if slot <= now {
 			ripe = append(ripe, slot)
 		}
 	}
-	var expired []wire.SessionID
+	var expired []Expiry
 	for _, slot := range ripe {
 		ids := t.slots[slot]
 		delete(t.slots, slot)
 		for _, id := range ids {
 			e := t.sessions[id]
-			switch {
-			case e == nil || e.slot != slot: // removed, or added anew since
-			case e.due <= now:
-				delete(t.sessions, id)
-				expired = append(expired, id)
-			default:
-				t.list(id, e)
+			if e == nil || e.slot != slot {
+				continue // removed, or listed anew since
 			}
+			if e.due <= now {
+				expired = append(expired, Expiry{id, e.attached})
+				e.due = t.due(e, now)
+			}
+			t.list(id, e)
 		}
 	}
-	slices.Sort(expired)
+	slices.SortFunc(expired, func(a, b Expiry) int { return cmp.Compare(a.ID, b.ID) })
 	return expired
 }
 

@@ -3,7 +3,6 @@ package apply
 import (
 	"encoding/binary"
 
-	"holt/session"
 	"holt/wire"
 )
 
@@ -25,10 +24,10 @@ func decodeConnect(b []byte) (timeoutMillis int32, passwd [wire.PasswdSize]byte,
 }
 
 // AppendExpire appends the body of a leader's closeSession: it closes the session only
-// if it was not taken up again since f was read, which a leader cannot know as long as that
-// command is on its way. (An empty body closes it anyhow.)
-func AppendExpire(b []byte, f session.Facts) []byte {
-	return binary.BigEndian.AppendUint32(b, f.Attached)
+// if it has had attached connections, so that one taken up again by a command on its way, which the leader
+// cannot know of, lives. (An empty body closes it anyhow.)
+func AppendExpire(b []byte, attached uint32) []byte {
+	return binary.BigEndian.AppendUint32(b, attached)
 }
 
 // AppendReap appends the body of a leader's deleteContainer. neverUsedMillis is how long a container that

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"holt/session"
 	"holt/wire"
 )
 
@@ -175,7 +174,7 @@ func TestBodies(t *testing.T) {
 	if !ok || timeout != -7 || passwd != [16]byte{1, 15: 2} {
 		t.Errorf("got %d %x %v", timeout, passwd, ok)
 	}
-	if got := AppendExpire(nil, session.Facts{Attached: 0x01020304}); !bytes.Equal(got, []byte{1, 2, 3, 4}) {
+	if got := AppendExpire(nil, 0x01020304); !bytes.Equal(got, []byte{1, 2, 3, 4}) {
 		t.Errorf("got %x", got)
 	}
 }

@@ -232,7 +232,7 @@ func (r *run) leaderRequest() *request {
 		q.cmd = Command{Session: f.ID, Op: wire.OpCloseSession, Flags: Expired}
 		if r.one(2) {
 			q.attached = int(f.Attached) - r.rnd.IntN(2)
-			q.cmd.Body = AppendExpire(nil, session.Facts{Attached: uint32(q.attached)})
+			q.cmd.Body = AppendExpire(nil, uint32(q.attached))
 		}
 		return q
 	}

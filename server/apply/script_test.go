@@ -227,7 +227,7 @@ func (s *script) leader(w []string) *Command {
 	case "expire":
 		c := &Command{Session: s.sessions[a.pos[0]].id, Op: wire.OpCloseSession, Flags: Expired}
 		if n := s.int(a, "attached", -1); n >= 0 {
-			c.Body = AppendExpire(nil, session.Facts{Attached: uint32(n)})
+			c.Body = AppendExpire(nil, uint32(n))
 		}
 		return c
 	case "reap":
