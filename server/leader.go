@@ -21,9 +21,6 @@ import (
 // the fact: the loop must not wait.
 func (s *Server) onLeadership(l quorum.Leadership) {
 	s.leadership.Store(&leadership{leader: l.Leader, term: l.Term, self: l.Self, since: s.now()})
-	if !l.Self {
-		s.pipeline.proposer.drop()
-	}
 	s.pipeline.setLeader(l.Leader)
 	select {
 	case s.leaderChanged <- struct{}{}:
@@ -275,7 +272,7 @@ func (s *Server) reap() {
 	}
 }
 
-// proposeInternal hands a command of the leader's own to the proposer.
+// proposeInternal puts a command of the leader's own into an entry.
 func (s *Server) proposeInternal(cmd *apply.Command) {
-	s.pipeline.proposer.add([][]byte{cmd.AppendTo(nil)})
+	s.pipeline.add(0, [][]byte{cmd.AppendTo(nil)})
 }

@@ -17,18 +17,27 @@ import (
 // The pipeline carries commands from connections to the Raft log and results
 // back:
 //
-//	conn.submit ─▶ inflight (numbered, kept until applied)
-//	                 │ sender goroutine
-//	                 ├─ a follower: messages to the leader's server ──▶ its proposer
-//	                 └─ the leader: straight to the proposer
-//	   proposer goroutine: one Raft entry from all that waits, stamped
-//	                 ▼
+//	submit ─▶ fresh (no number yet)
+//	            │ taken in rounds, numbered
+//	            ▼
+//	         inflight (kept until applied)
+//	            ├─ on a follower: sender goroutine ─▶ messages ─▶ the leader's lists
+//	            └─ on the leader: proposer goroutine ─▶ its own list
+//	         lists (one for each member) ─▶ one Raft entry from all that waits, stamped
+//	            ▼
 //	   quorum: replicate, commit ─▶ Machine.Apply ─▶ Sink.Result ─▶ inflight's head
 //
 // Commands of a member are numbered within its incarnation (one run of the
-// process). After a change of leader, a lost connection or a stall the sender
-// starts again at the first that was not applied; the machine takes each number
-// once and in order, so that sending twice is harmless and a gap is impossible.
+// process). After a change of leader, a lost connection or a stall they are sent
+// again from the first that was not applied; the machine takes each number once
+// and in order, so that sending twice is harmless and a gap is impossible.
+//
+// Rounds. Two commands of a session with reads between them (apply.AfterRead)
+// must not be in one entry. Connections send in bursts, so in the order of
+// arrival an entry would end after every few commands. Sessions do not depend on
+// each other, and numbers are given late: what waits is numbered in rounds, first
+// every session's commands up to its first such border, then those up to the
+// second, so that one entry takes a whole round.
 
 const (
 	// entryCommandsMax and entryBytesMax bound one Raft entry, and with it how
@@ -57,9 +66,11 @@ const (
 
 // flight is one command on its way.
 type flight struct {
-	conn    *conn // nil: nobody waits for the result
-	req     *request
-	encoded []byte
+	conn      *conn // nil: nobody waits for the result
+	req       *request
+	encoded   []byte
+	session   wire.SessionID
+	afterRead bool
 }
 
 type pipeline struct {
@@ -67,8 +78,11 @@ type pipeline struct {
 	incarnation uint64
 
 	mu       sync.Mutex
-	wake     sync.Cond
+	sendWake sync.Cond // the sender has something to do
+	propWake sync.Cond // the proposer has something to do
 	closed   bool
+	leader   uint64 // 0: none known
+	fresh    []flight
 	inflight []flight // in order of their numbers; head is the first not used
 	head     int
 	first    uint64    // number of inflight[head]
@@ -76,42 +90,126 @@ type pipeline struct {
 	progress time.Time // when a command of this member was last applied, about
 	moved    bool      // one was since the last tick
 	unsent   bool      // a message could not be sent since the last tick
-	leader   uint64
-	chunk    []byte // commands are encoded into chunks, not one by one
+	chunk    []byte    // commands are encoded into chunks, not one by one
+	rounds   rounds
 
-	proposer proposer
+	// On the leader: what waits for an entry, by member, in the order of numbers.
+	lists   map[uint64]*commandList
+	waiting int // commands in lists
+}
+
+// commandList is what waits of one member.
+type commandList struct {
+	items [][]byte
+	head  int
 }
 
 func (p *pipeline) init(s *Server, incarnation uint64) {
 	p.srv, p.incarnation, p.first = s, incarnation, 1
-	p.wake.L = &p.mu
-	p.proposer.init(s)
+	p.sendWake.L, p.propWake.L = &p.mu, &p.mu
+	p.lists = make(map[uint64]*commandList)
+	p.rounds.of = make(map[wire.SessionID]int)
 }
 
-// submit numbers and queues a command. It does not wait: the connection's own
-// bound on outstanding requests limits what can be here.
+// submit queues a command. It does not wait: the connection's own bound on
+// outstanding requests limits what can be here.
 func (p *pipeline) submit(c *conn, r *request, cmd *apply.Command) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return errPipelineClosed
 	}
+	cmd.Origin = apply.Origin{Member: p.srv.cfg.MemberID, Incarnation: p.incarnation}
+	p.fresh = append(p.fresh, flight{conn: c, req: r, encoded: p.encode(cmd), session: cmd.Session,
+		afterRead: cmd.Flags&apply.AfterRead != 0})
+	p.wakeLocked()
+	return nil
+}
+
+// wakeLocked wakes whoever takes commands from here at present.
+func (p *pipeline) wakeLocked() {
+	switch p.leader {
+	case 0:
+	case p.srv.cfg.MemberID:
+		p.propWake.Signal()
+	default:
+		p.sendWake.Signal()
+	}
+}
+
+// pendingLocked reports whether takeLocked would return something.
+func (p *pipeline) pendingLocked() bool {
+	return p.sent < len(p.inflight) || len(p.fresh) > 0
+}
+
+// takeLocked returns the next commands to send, about bytesMax of them: those
+// that are to be sent again before those that never were.
+func (p *pipeline) takeLocked(batch [][]byte, bytesMax int) (_ [][]byte, size int) {
+	if p.sent == len(p.inflight) {
+		p.numberLocked()
+	}
+	for p.sent < len(p.inflight) && size < bytesMax {
+		b := p.inflight[p.sent].encoded
+		batch = append(batch, b)
+		size += len(b)
+		p.sent++
+	}
+	return batch, size
+}
+
+// numberLocked numbers what is fresh, in rounds.
+func (p *pipeline) numberLocked() {
 	if p.head == len(p.inflight) {
 		p.inflight, p.head, p.sent = p.inflight[:0], 0, 0
 		p.progress = time.Now()
 	}
-	cmd.Origin = apply.Origin{Member: p.srv.cfg.MemberID, Incarnation: p.incarnation,
-		Seq: p.first + uint64(len(p.inflight)-p.head)}
-	encoded := p.encode(cmd)
-	p.inflight = append(p.inflight, flight{conn: c, req: r, encoded: encoded})
-	if p.leader == p.srv.cfg.MemberID && p.sent == len(p.inflight)-1 {
-		// On the leader nothing lies between: the proposer is woken directly.
-		p.sent++
-		p.proposer.addOne(encoded)
-		return nil
+	seq := p.first + uint64(len(p.inflight)-p.head)
+	for _, i := range p.rounds.order(p.fresh) {
+		f := p.fresh[i]
+		apply.SetSeq(f.encoded, seq)
+		seq++
+		p.inflight = append(p.inflight, f)
 	}
-	p.wake.Signal()
-	return nil
+	clear(p.fresh)
+	p.fresh = p.fresh[:0]
+	if cap(p.fresh) > 4096 {
+		p.fresh = nil
+	}
+}
+
+// rounds sorts commands into rounds.
+type rounds struct {
+	of      map[wire.SessionID]int // the round a session has reached
+	buckets [][]int
+	result  []int
+}
+
+// order returns the indexes of list, round by round, and within a round as they
+// came. Valid until the next call.
+func (r *rounds) order(list []flight) []int {
+	r.result = r.result[:0]
+	clear(r.of)
+	for i := range r.buckets {
+		r.buckets[i] = r.buckets[i][:0]
+	}
+	last := 0
+	for i := range list {
+		f := &list[i]
+		n, ok := r.of[f.session]
+		if ok && f.afterRead {
+			n++
+		}
+		r.of[f.session] = n
+		if n == len(r.buckets) {
+			r.buckets = append(r.buckets, nil)
+		}
+		r.buckets[n] = append(r.buckets[n], i)
+		last = max(last, n)
+	}
+	for _, b := range r.buckets[:min(last+1, len(r.buckets))] {
+		r.result = append(r.result, b...)
+	}
+	return r.result
 }
 
 // commandChunk is the size of the blocks that commands are encoded into. A
@@ -177,19 +275,29 @@ func (p *pipeline) skipTo(seq uint64) {
 	p.sent = max(p.sent, p.head)
 }
 
-// outstanding counts commands in flight.
+// outstanding counts commands that were submitted and not applied.
 func (p *pipeline) outstanding() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.inflight) - p.head
+	return len(p.inflight) - p.head + len(p.fresh)
 }
 
 // setLeader starts again with a new leader.
 func (p *pipeline) setLeader(leader uint64) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.leader, p.sent, p.progress = leader, p.head, time.Now()
-	p.wake.Signal()
-	p.mu.Unlock()
+	if leader != p.srv.cfg.MemberID {
+		p.dropLocked()
+	}
+	p.wakeLocked()
+}
+
+// dropLocked forgets what waited here for an entry: the members send again to
+// whoever leads.
+func (p *pipeline) dropLocked() {
+	clear(p.lists)
+	p.waiting = 0
 }
 
 // tick sends everything again when a message could not be sent, or when nothing
@@ -203,48 +311,41 @@ func (p *pipeline) tick(now time.Time) {
 	}
 	if p.sent > p.head && (p.unsent || now.Sub(p.progress) > resendAfter) {
 		p.sent, p.progress = p.head, now
-		p.wake.Signal()
+		p.wakeLocked()
 	}
 	p.unsent = false
 }
 
 func (p *pipeline) close() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
-	p.wake.Broadcast()
-	p.mu.Unlock()
-	p.proposer.close()
+	p.sendWake.Broadcast()
+	p.propWake.Broadcast()
 }
 
-// runSender moves commands from inflight to the leader until close.
+// runSender moves commands to the leader, while that is another member, until
+// close.
 func (p *pipeline) runSender() {
 	var batch [][]byte
 	for {
 		p.mu.Lock()
-		for !p.closed && (p.leader == 0 || p.sent == len(p.inflight)) {
-			p.wake.Wait()
+		for !p.closed && (p.leader == 0 || p.leader == p.srv.cfg.MemberID || !p.pendingLocked()) {
+			p.sendWake.Wait()
 		}
 		if p.closed {
 			p.mu.Unlock()
 			return
 		}
 		leader, size := p.leader, 0
-		batch = batch[:0]
-		for i := p.sent; i < len(p.inflight) && size < messageBytesMax; i++ {
-			batch = append(batch, p.inflight[i].encoded)
-			size += len(p.inflight[i].encoded)
-		}
-		p.sent += len(batch)
+		batch, size = p.takeLocked(batch[:0], messageBytesMax)
 		p.mu.Unlock()
-		p.sendTo(leader, batch, size)
+		p.send(leader, batch, size)
+		clear(batch)
 	}
 }
 
-func (p *pipeline) sendTo(leader uint64, batch [][]byte, size int) {
-	if leader == p.srv.cfg.MemberID {
-		p.proposer.add(batch)
-		return
-	}
+func (p *pipeline) send(leader uint64, batch [][]byte, size int) {
 	msg := make([]byte, 1, 1+size+binary.MaxVarintLen32*len(batch))
 	msg[0] = byte(messageCommands)
 	for _, b := range batch {
@@ -274,112 +375,114 @@ func (p *pipeline) received(from uint64, msg []byte) error {
 		batch = append(batch, cmd)
 		msg = msg[used+int(n):]
 	}
-	p.proposer.add(batch)
+	p.add(from, batch)
 	return nil
 }
 
-// proposer forms Raft entries on the leader. What arrives while an entry is
-// being written goes into the next one together; a command that is alone goes
-// out at once.
-type proposer struct {
-	srv *Server
-
-	mu     sync.Mutex
-	wake   sync.Cond
-	closed bool
-	queue  [][]byte
-	spare  [][]byte
-
-	sessions map[wire.SessionID]struct{} // of the entry being formed
-}
-
-func (p *proposer) init(s *Server) {
-	p.srv = s
-	p.wake.L = &p.mu
-	p.sessions = make(map[wire.SessionID]struct{})
-}
-
-func (p *proposer) add(batch [][]byte) {
+// add puts commands of a member, or with member 0 of the leader itself, into
+// its list. Past the bound they are dropped: their member sends again.
+func (p *pipeline) add(member uint64, batch [][]byte) {
 	p.mu.Lock()
-	if len(p.queue) < proposerQueueMax {
-		p.queue = append(p.queue, batch...)
-		p.wake.Signal()
+	defer p.mu.Unlock()
+	if p.waiting >= proposerQueueMax {
+		return
 	}
-	p.mu.Unlock()
+	p.listLocked(member).items = append(p.listLocked(member).items, batch...)
+	p.waiting += len(batch)
+	p.propWake.Signal()
 }
 
-func (p *proposer) addOne(encoded []byte) {
-	p.mu.Lock()
-	if len(p.queue) < proposerQueueMax {
-		p.queue = append(p.queue, encoded)
-		p.wake.Signal()
+func (p *pipeline) listLocked(member uint64) *commandList {
+	l := p.lists[member]
+	if l == nil {
+		l = &commandList{}
+		p.lists[member] = l
 	}
-	p.mu.Unlock()
+	return l
 }
 
-func (p *proposer) close() {
-	p.mu.Lock()
-	p.closed = true
-	p.wake.Broadcast()
-	p.mu.Unlock()
-}
-
-// drop forgets what waits; called when this member does not lead any more.
-func (p *proposer) drop() {
-	p.mu.Lock()
-	clear(p.queue)
-	p.queue = p.queue[:0]
-	p.mu.Unlock()
-}
-
-func (p *proposer) run() {
+// runProposer forms Raft entries on the leader until close. What arrives while an
+// entry is being written goes into the next one together; a command that is
+// alone goes out at once.
+func (p *pipeline) runProposer() {
+	var batch, own [][]byte
+	seen := make(map[wire.SessionID]struct{})
+	self := p.srv.cfg.MemberID
 	for {
 		p.mu.Lock()
-		for len(p.queue) == 0 && !p.closed {
-			p.wake.Wait()
+		for !p.closed && p.waiting == 0 && !(p.leader == self && p.pendingLocked()) {
+			p.propWake.Wait()
 		}
 		if p.closed {
 			p.mu.Unlock()
 			return
 		}
-		batch := p.queue
-		p.queue, p.spare = p.spare[:0], batch
-		p.mu.Unlock()
-		for len(batch) > 0 {
-			n, entry := p.entry(batch)
-			batch = batch[n:]
-			if err := p.srv.member.Propose(entry); err != nil {
-				if !errors.Is(err, quorum.ErrNotLeader) && !errors.Is(err, quorum.ErrClosed) {
-					p.srv.log.Warn("propose", zap.Error(err))
-				}
-				break // the members send again to whoever leads next
-			}
+		if p.leader == self && p.pendingLocked() {
+			own, _ = p.takeLocked(own[:0], entryBytesMax)
+			l := p.listLocked(self)
+			l.items = append(l.items, own...)
+			p.waiting += len(own)
+			clear(own)
 		}
-		clear(p.spare)
+		batch = p.chooseLocked(batch[:0], seen)
+		p.mu.Unlock()
+		if len(batch) > 0 {
+			p.propose(batch)
+		}
+		clear(batch)
 	}
 }
 
-// entry encodes as many commands of batch as one entry takes. A command whose
-// session has reads waiting behind an earlier command of the same entry starts
-// the next one, so that those reads see a state without it.
-func (p *proposer) entry(batch [][]byte) (int, []byte) {
-	clear(p.sessions)
-	n, size := 0, 0
-	for n < len(batch) && n < entryCommandsMax && size < entryBytesMax {
-		session, flags := apply.PeekCommand(batch[n])
-		if flags&apply.AfterRead != 0 {
-			if _, ok := p.sessions[session]; ok {
+// chooseLocked takes from each list what one entry can have. A command whose
+// session has reads waiting behind an earlier command of the same entry ends its
+// list's part, so that those reads see a state without it.
+func (p *pipeline) chooseLocked(batch [][]byte, seen map[wire.SessionID]struct{}) [][]byte {
+	clear(seen)
+	size := 0
+	for _, l := range p.lists {
+		for l.head < len(l.items) && len(batch) < entryCommandsMax && size < entryBytesMax {
+			b := l.items[l.head]
+			session, flags := apply.PeekCommand(b)
+			if _, ok := seen[session]; ok && flags&apply.AfterRead != 0 {
 				break
 			}
+			seen[session] = struct{}{}
+			batch = append(batch, b)
+			size += len(b)
+			l.items[l.head] = nil
+			l.head++
 		}
-		p.sessions[session] = struct{}{}
-		size += len(batch[n])
-		n++
+		l.compact()
 	}
-	entry := apply.AppendEntry(nil, p.srv.stamp(), batch[:n]...)
+	p.waiting -= len(batch)
+	return batch
+}
+
+// compact gives the space of what was taken back once it is the larger part.
+func (l *commandList) compact() {
+	if l.head < 1024 && l.head < len(l.items) || l.head*2 < len(l.items) {
+		return
+	}
+	n := copy(l.items, l.items[l.head:])
+	clear(l.items[n:])
+	l.items, l.head = l.items[:n], 0
+}
+
+func (p *pipeline) propose(batch [][]byte) {
+	entry := apply.AppendEntry(nil, p.srv.stamp(), batch...)
 	m := p.srv.metrics
-	m.EntryCommands.Observe(int64(n))
+	m.EntryCommands.Observe(int64(len(batch)))
 	m.EntryBytes.Observe(int64(len(entry)))
 	m.EntryLast.Set(int64(len(entry)))
-	return n, entry
+	err := p.srv.member.Propose(entry)
+	if err == nil {
+		return
+	}
+	// The members send again to whoever leads next.
+	p.mu.Lock()
+	p.dropLocked()
+	p.mu.Unlock()
+	if !errors.Is(err, quorum.ErrNotLeader) && !errors.Is(err, quorum.ErrClosed) {
+		p.srv.log.Warn("propose", zap.Error(err))
+	}
 }

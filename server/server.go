@@ -136,7 +136,7 @@ func (s *Server) start() error {
 	s.wg.Add(3)
 	go s.runTicker()
 	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
-	go func() { defer s.wg.Done(); s.pipeline.proposer.run() }()
+	go func() { defer s.wg.Done(); s.pipeline.runProposer() }()
 	for _, l := range s.listeners {
 		s.wg.Add(1)
 		go s.accept(l)

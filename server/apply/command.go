@@ -86,12 +86,15 @@ var (
 	errIdentities = errors.New("more identities than bytes")
 )
 
-// commandFixed is the size of the fields before the variable ones.
-const commandFixed = 2 + 8 + 8
+// The fixed fields come before the variable ones: flags, session, incarnation, number.
+const (
+	commandSeq   = 2 + 8 + 8
+	commandFixed = commandSeq + 8
+)
 
 // EncodedLen is the number of bytes that AppendTo appends.
 func (c *Command) EncodedLen() int {
-	n := commandFixed + uvarintLen(c.Member) + uvarintLen(c.Seq) + uvarintLen(zigzag(int64(c.Xid))) + uvarintLen(zigzag(int64(c.Op)))
+	n := commandFixed + uvarintLen(c.Member) + uvarintLen(zigzag(int64(c.Xid))) + uvarintLen(zigzag(int64(c.Op)))
 	n += uvarintLen(uint64(len(c.Identities)))
 	for i := range c.Identities {
 		id := &c.Identities[i]
@@ -109,8 +112,8 @@ func (c *Command) AppendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(c.Flags))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Session))
 	b = binary.BigEndian.AppendUint64(b, c.Incarnation)
+	b = binary.BigEndian.AppendUint64(b, c.Seq)
 	b = binary.AppendUvarint(b, c.Member)
-	b = binary.AppendUvarint(b, c.Seq)
 	b = binary.AppendVarint(b, int64(c.Xid))
 	b = binary.AppendVarint(b, int64(c.Op))
 	b = binary.AppendUvarint(b, uint64(len(c.Identities)))
@@ -133,6 +136,10 @@ func PeekCommand(b []byte) (wire.SessionID, Flags) {
 	}
 	return wire.SessionID(binary.BigEndian.Uint64(b[2:])), Flags(binary.BigEndian.Uint16(b))
 }
+
+// SetSeq gives an encoded command its number: a member decides on the order of its commands later
+// than it encodes them.
+func SetSeq(b []byte, seq uint64) { binary.BigEndian.PutUint64(b[commandSeq:], seq) }
 
 // Decode reads an encoded command, all of b. Strings and body alias b. It fails on anything that AppendTo
 // does not write; for bytes from other members.
@@ -165,7 +172,8 @@ func (c *Command) decodeFields(b []byte) (s scanner, identities uint64) {
 	if c.Flags&^flagsKnown != 0 {
 		s.fail(errFlags)
 	}
-	c.Member, c.Seq = s.uvarint(), s.uvarint()
+	c.Seq = binary.BigEndian.Uint64(b[commandSeq:])
+	c.Member = s.uvarint()
 	c.Xid, c.Op = wire.Xid(s.int32()), wire.OpCode(s.int32())
 	n := s.uvarint()
 	if n > uint64(len(s.b))/2 {

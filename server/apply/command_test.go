@@ -64,7 +64,7 @@ func TestCommandDecodeErrors(t *testing.T) {
 		b := bytes.Clone(good)
 		return append(b[:at], append(with, b[at+1:]...)...)
 	}
-	const xid, op, ids = commandFixed + 2, commandFixed + 3, commandFixed + 4
+	const xid, op, ids = commandFixed + 1, commandFixed + 2, commandFixed + 3
 	for name, b := range map[string][]byte{
 		"unknown flag":        edit(0, 0x80),
 		"xid beyond 32 bits":  edit(xid, 0x80, 0x80, 0x80, 0x80, 0x10),
