@@ -8,6 +8,9 @@ import (
 	"holt/quorum"
 )
 
+// treeFlushBytes of applied entries are what a restart replays at most, about.
+const treeFlushBytes = 3 << 20
+
 // quorumConfig maps the server's configuration onto its Raft member.
 func (s *Server) quorumConfig() quorum.Config {
 	c := quorum.Config{
@@ -19,6 +22,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		OnPeer:       s.onPeer,
 		OnLeadership: s.onLeadership,
 		Logger:       s.cfg.Logger,
+		FlushBytes:   treeFlushBytes,
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			return s.cfg.Dial(ctx, addr)
 		},
