@@ -180,7 +180,7 @@ func (m *Model) fixACL(c *Command) (fixed []wire.ACL, ok bool) {
 			continue
 		}
 		switch {
-		case a.Scheme == "world" && a.ID == "anyone", a.Scheme == "digest" && strings.Count(a.ID, ":") == 1:
+		case a.Scheme == "world" && a.ID == "anyone", a.Scheme == "digest" && strings.Count(strings.TrimRight(a.ID, ":"), ":") == 1:
 			fixed = append(fixed, a)
 		case a.Scheme == "auth":
 			ok := false
@@ -415,6 +415,9 @@ func (m *Model) overQuota(c *Command, p string, bytes, count int64) wire.ErrCode
 	limits, stats := m.nodes["/zookeeper/quota"+top+"/zookeeper_limits"], m.nodes["/zookeeper/quota"+top+"/zookeeper_stats"]
 	if !c.By.EnforceQuota || top == "" || stats == nil {
 		return wire.OK
+	}
+	if strings.Contains(string(limits.data), "rubbish") {
+		return wire.ErrMarshallingError
 	}
 	limit, used := figures(limits.data), figures(stats.data)
 	exceeds := func(now int64, grown int64, key string) bool {
