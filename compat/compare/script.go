@@ -88,13 +88,9 @@ func (s *Step) last() bool {
 	return s.fragile() || s.Action == ActRequest && s.Code == wire.OpSetACL
 }
 
-// quiet reports whether the step cannot make the server tell another client anything.
-func (s *Step) quiet() bool {
-	if s.fragile() {
-		return s.Action == ActRequest && s.Code == wire.OpReconfig
-	}
-	return !s.Code.IsWrite()
-}
+// quiet reports whether the step cannot change anything that another client could see, not even the
+// last zxid.
+func (s *Step) quiet() bool { return !s.fragile() && !s.Code.IsWrite() }
 
 // turns cuts the script into the runs of steps that may be sent at once. They alias s.
 func (s Script) turns() []Script {
