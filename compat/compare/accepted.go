@@ -16,6 +16,7 @@ type Acceptance struct {
 // except for those that Canon removes from every answer, whose names end in "(always)".
 func Accepted() []Acceptance {
 	return []Acceptance{
+		{"quota-in-multi", "With enforceQuota, Holt judges each part of a multi by what the parts before it leave, as everything else of a multi. The original takes the state before the multi, so that one may exceed a limit, or fail for what it itself removes."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
 	}
 }

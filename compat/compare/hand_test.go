@@ -181,9 +181,6 @@ func (h *hand) run(d *datadriven.TestData) string {
 		h.t.Errorf("the servers differ: %s", diff)
 	}
 	if h.same || rewriting() {
-		if saidA != saidB {
-			h.t.Error("the servers differ")
-		}
 		return saidA
 	}
 	return saidB // what is printed was compared; this shows every line that differs

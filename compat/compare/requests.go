@@ -292,6 +292,9 @@ func (g *Generator) multi() Step {
 		})
 		s.Parts = append(s.Parts, part)
 	}
+	if g.Quotas && len(s.Parts) > 1 {
+		s.Parts = s.Parts[:1] // quota-in-multi
+	}
 	for i := range s.Parts {
 		if v := &s.Parts[i].Args[0]; v.null { // null-path
 			*v = value{s: g.root}
