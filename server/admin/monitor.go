@@ -27,7 +27,7 @@ func (w *Words) appendMonitor(b []byte, st *Status) []byte {
 			show(m)
 		}
 	})
-	return append(b, '\n') // the original's ends in an empty line
+	return b
 }
 
 // peerState is zk_peer_state of a member that serves.
