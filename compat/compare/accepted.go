@@ -16,6 +16,14 @@ type Acceptance struct {
 // except for those that Canon removes from every answer, whose names end in "(always)".
 func Accepted() []Acceptance {
 	return []Acceptance{
+		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
+		{"delete-container", "Op code 20 is the leader's own way to remove a container. The original takes it from any client, with no session or ACL asked, and deletes any empty node; Holt answers as to an op code that does not exist."},
+		{"create-session", "Op code −10 makes a session on the leader's behalf. From a client the original takes it too and answers with a ConnectResponse; Holt answers as to an op code that does not exist."},
+		{"password-first", "The original closes the connection that has a session before it checks the password of the one that claims it, so that anybody who knows an id can disconnect its client. Holt checks first."},
+		{"ttl-poison", "createTTL with a mode that has no TTL and a TTL below zero passes the original's checks; its transaction then cannot be applied, and the server stops, at every start again. Holt answers BadArguments."},
+		{"quota-poison", "Limits for the root, and limits or statistics whose text is none, end the original's thread of transactions. Holt refuses the first and takes the others for no quota."},
+		{"children-pages", "Op code 71, pages of children, is not in Apache ZooKeeper (it is LinkedIn's)."},
+		{"utf-8", "The original decodes and encodes text, and garbles what is not UTF-8, or lies beyond 16 bits, on the way. Holt passes the bytes through as they are."},
 		{"quota-in-multi", "With enforceQuota, Holt judges each part of a multi by what the parts before it leave, as everything else of a multi. The original takes the state before the multi, so that one may exceed a limit, or fail for what it itself removes."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
 	}

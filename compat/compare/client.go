@@ -210,8 +210,14 @@ func (r *Run) frame(cl *client, payload []byte) {
 		}
 		break
 	}
-	r.canon.reply(f.Op, f.Data)
-	if f.Kind == Stray {
+	switch {
+	case f.Kind != Stray:
+		r.canon.reply(f.Op, f.Data)
+	case len(cl.await) > 0 && cl.await[0].op == wire.OpCreateSession:
+		// The original answers it with a ConnectResponse, which has no xid.
+		f.Kind, cl.await = Connected, cl.await[1:]
+		r.canon.connect(f.Data)
+	default:
 		r.canon.header(f.Data)
 	}
 	r.record(f)

@@ -30,9 +30,9 @@ func (c *Canon) word(word, text string) string {
 			return line
 		})
 	case "hash":
-		return strings.Join(slices.Compact(strings.Split(each(text, hashLine), "\n")), "\n")
+		return hashText(text)
 	case "mntr":
-		return sortLines(each(text, monitorLine))
+		return monitorText(text)
 	case "srvr", "stat":
 		return c.serverText(text)
 	case "wchc", "wchp":
@@ -46,7 +46,7 @@ var (
 	numbers    = regexp.MustCompile(`-?\d+(\.\d+)?`)
 	remotePort = regexp.MustCompile(`(/127\.0\.0\.1):\d+`)
 	hexNumber  = regexp.MustCompile(`0x[0-9a-f]+`)
-	measured   = regexp.MustCompile(`\b(est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
+	measured   = regexp.MustCompile(`\b(queued|est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
 	lastZxid   = regexp.MustCompile(`\blzxid=0x([0-9a-f]+)`)
 	versionAt  = regexp.MustCompile(`ersion: .*, built on .*`)
 	javaDate   = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
@@ -126,11 +126,16 @@ func (c *Canon) connectionLine(line string) string {
 	return line
 }
 
-func hashLine(line string) string {
-	if digestLine.MatchString(line) {
-		return "ZXID: DIGEST"
+// hashText keeps, of the answer to hash, the lines that are not of its form: at which zxids there is one
+// depends on where they began.
+func hashText(text string) string {
+	var wrong strings.Builder
+	for line := range strings.Lines(text) {
+		if !digestLine.MatchString(strings.TrimSuffix(line, "\n")) {
+			wrong.WriteString(line)
+		}
 	}
-	return line
+	return wrong.String()
 }
 
 // dump merges the buckets of each table: how sessions fall into them is up to the clock.
@@ -161,7 +166,39 @@ func (c *Canon) dump(text string) string {
 		}
 	}
 	flush()
-	return strings.Join(out, "\n")
+	return sortGroups(strings.Join(out, "\n"), "ephemeral nodes dump:\n", "Connections dump:\n")
+}
+
+// sortGroups sorts, between the lines from and to, groups of a line and lines that belong to it behind a
+// tab; the first line after from stays where it is.
+func sortGroups(text, from, to string) string {
+	head, rest, ok := strings.Cut(text, from)
+	body, tail, ok2 := strings.Cut(rest, to)
+	title, body, ok3 := strings.Cut(body, "\n")
+	if !ok || !ok2 || !ok3 {
+		return text
+	}
+	return head + from + title + "\n" + strings.Join(groups(strings.TrimSuffix(body, "\n")), "\n") + "\n" + to + tail
+}
+
+// groups cuts text before every line that does not begin with a tab, sorts the lines of each group
+// behind its first, and the groups.
+func groups(text string) []string {
+	var all []string
+	for _, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(line, "\t") && len(all) > 0 {
+			all[len(all)-1] += "\n" + line
+			continue
+		}
+		all = append(all, line)
+	}
+	for i, g := range all {
+		if first, rest, ok := strings.Cut(g, "\n"); ok {
+			all[i] = first + "\n" + sortLines(rest)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // counted are the keys of mntr whose values two servers must agree on.
@@ -169,22 +206,34 @@ func counted() []string {
 	return []string{
 		"zk_server_state", "zk_num_alive_connections", "zk_outstanding_requests", "zk_znode_count", "zk_watch_count", "zk_ephemerals_count",
 		"zk_approximate_data_size", "zk_global_sessions", "zk_local_sessions", "zk_packets_received", "zk_packets_sent",
-		"zk_max_client_response_size", "zk_min_client_response_size", "zk_last_client_response_size",
-		"zk_auth_failed_count", "zk_connection_request_count", "zk_bytes_received_count",
-		"zk_sum_node_created_watch_count", "zk_sum_node_deleted_watch_count", "zk_sum_node_changed_watch_count", "zk_sum_node_children_watch_count",
-		"zk_cnt_node_created_watch_count", "zk_cnt_node_deleted_watch_count", "zk_cnt_node_changed_watch_count", "zk_cnt_node_children_watch_count",
+		"zk_auth_failed_count", "zk_connection_request_count",
 	}
 }
 
-func monitorLine(line string) string {
-	key, _, ok := strings.Cut(line, "\t")
-	if !ok || slices.Contains(counted(), key) {
-		return line
+// measuredKeys are those that dashboards ask for and whose values are up to the clock and the process. The
+// keys that are in neither list measure the parts that the original is made of, and pass.
+func measuredKeys() []string {
+	return []string{
+		"zk_version", "zk_avg_latency", "zk_max_latency", "zk_min_latency", "zk_open_file_descriptor_count", "zk_max_file_descriptor_count", "zk_uptime",
+		"zk_avg_readlatency", "zk_p50_readlatency", "zk_p99_readlatency", "zk_avg_updatelatency", "zk_p50_updatelatency", "zk_p99_updatelatency",
+		"zk_avg_fsynctime", "zk_cnt_fsynctime", "zk_max_client_response_size", "zk_min_client_response_size", "zk_last_client_response_size",
 	}
-	if key == "zk_version" {
-		return key + "\tVERSION"
+}
+
+// monitorText keeps, of the answer to mntr, the lines of keys that are compared, sorted.
+func monitorText(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		key, _, ok := strings.Cut(line, "\t")
+		switch {
+		case !ok || slices.Contains(counted(), key):
+			lines = append(lines, line)
+		case slices.Contains(measuredKeys(), key):
+			lines = append(lines, key+"\tN\n")
+		}
 	}
-	return key + "\tN"
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // serverText is the answer to srvr or stat. The connections are sorted.
@@ -205,6 +254,9 @@ func (c *Canon) serverText(text string) string {
 			if err != nil {
 				return line
 			}
+			if z == 0 {
+				return key + ": old" // a server that knows epochs has none of 0
+			}
 			return fmt.Sprintf("%s: %s", key, zxidText(c.zxid(int64(z))))
 		}
 		return line
@@ -213,21 +265,6 @@ func (c *Canon) serverText(text string) string {
 
 // watchText is the answer to wchc or wchp: a line, and lines that belong to it behind a tab.
 func (c *Canon) watchText(text string) string {
-	var groups []string
-	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		line = hexNumber.ReplaceAllStringFunc(line, c.sid)
-		if strings.HasPrefix(line, "\t") && len(groups) > 0 {
-			groups[len(groups)-1] += "\n" + line
-			continue
-		}
-		groups = append(groups, line)
-	}
-	for i, g := range groups {
-		first, rest, ok := strings.Cut(g, "\n")
-		if ok {
-			groups[i] = first + "\n" + sortLines(rest)
-		}
-	}
-	slices.Sort(groups)
-	return strings.Join(groups, "\n") + "\n"
+	text = hexNumber.ReplaceAllStringFunc(strings.TrimSuffix(text, "\n"), c.sid)
+	return strings.Join(groups(text), "\n") + "\n"
 }
