@@ -32,6 +32,7 @@ func TestHand(t *testing.T) {
 		t.Fatal("what the original says is to be written down: give -target")
 	}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		t.Parallel()
 		h := &hand{file: t}
 		defer h.close()
 		defer h.report()
