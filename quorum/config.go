@@ -117,10 +117,12 @@ type Config struct {
 	FlushInterval time.Duration
 
 	// LogBytes is the size past which the log is truncated, to half of it, as
-	// far as the state machine is durable. Followers that fall further behind
-	// are sent a snapshot. While one catches up the log may grow to four times
-	// this. Default 16 MiB.
-	LogBytes int64
+	// far as the state machine is durable. A leader keeps up to LogBytesMax for
+	// followers that catch up or were lost less than HoldInterval ago, so that the
+	// restart of a member costs no snapshot. Who falls further behind is sent one.
+	// Defaults 8 MiB, 64 MiB, 1 minute.
+	LogBytes, LogBytesMax int64
+	HoldInterval          time.Duration
 
 	// SnapshotBytesPerSecond limits the sending of snapshots, all receivers
 	// together. Default 64 MiB. Negative: no limit.
@@ -146,7 +148,9 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxBarriers, 1<<16)
 	def(&c.FlushBytes, 8<<20)
 	def(&c.FlushInterval, time.Minute)
-	def(&c.LogBytes, 16<<20)
+	def(&c.LogBytes, 8<<20)
+	def(&c.LogBytesMax, max(64<<20, c.LogBytes))
+	def(&c.HoldInterval, time.Minute)
 	def(&c.SnapshotBytesPerSecond, 64<<20)
 	if c.Dial == nil {
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {

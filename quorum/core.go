@@ -31,8 +31,8 @@ type CoreConfig struct {
 	MaxUncommittedBytes, MaxMessageBytes, MaxInflightBytes, MaxApplyBytes uint64
 	MaxInflight                                                           int
 
-	FlushBytes, LogBytes int64
-	FlushTicks           int // 0: flush by bytes only
+	FlushBytes, LogBytes, LogBytesMax int64
+	FlushTicks, HoldTicks             int // 0: flush by bytes only; hold for nobody lost
 
 	Logger *zap.Logger
 }
@@ -161,8 +161,7 @@ func (c *Core) Tick() {
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
 	c.stallTick()
-	c.upkeep.ticks++
-	c.upkeep.planned = c.upkeep.truncation(c)
+	c.upkeep.tick(c)
 }
 
 // Step takes a message from a peer. Messages that make no sense are dropped.

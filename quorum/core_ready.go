@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -122,6 +123,7 @@ func (c *Core) Ready() (rd Ready) {
 			}
 		}
 	}
+	rd.Send = withoutOvertaken(rd.Send)
 	for _, s := range r.ReadStates {
 		c.answerRead(s)
 	}
@@ -138,6 +140,22 @@ func (c *Core) Ready() (rd Ready) {
 	c.upkeep.take(c, &rd)
 	c.releaseApplies(&rd)
 	return rd
+}
+
+// withoutOvertaken leaves out appends that carry a commit index only, if a
+// later append to the same follower carries it, too. That is one message and one
+// answer less for each entry while entries follow each other closely.
+func withoutOvertaken(msgs []*raftpb.Message) []*raftpb.Message {
+	rest := msgs[:0]
+	for i, m := range msgs {
+		if m.GetType() != raftpb.MsgApp || len(m.GetEntries()) > 0 || !slices.ContainsFunc(msgs[i+1:], func(l *raftpb.Message) bool {
+			return l.GetType() == raftpb.MsgApp && l.GetTo() == m.GetTo() && l.GetTerm() == m.GetTerm() &&
+				len(l.GetEntries()) > 0 && l.GetCommit() >= m.GetCommit()
+		}) {
+			rest = append(rest, m)
+		}
+	}
+	return rest
 }
 
 // takeState notices changes of leader, role and term.
@@ -164,6 +182,7 @@ func (c *Core) takeState(r *raft.Ready, rd *Ready) {
 	}
 	c.proposals.leadershipChanged()
 	c.changes = changes{}
+	c.upkeep.heard = map[uint64]int{}
 	c.reads.retryAll()
 }
 

@@ -14,8 +14,9 @@ type upkeep struct {
 	flushing   bool  // a flush is under way
 	sinceFlush int64 // bytes handed to the state machine since the last flush began
 	durable    uint64
-	truncateTo uint64 // truncation handed out
-	planned    uint64 // truncation to be handed out, 0 none
+	truncateTo uint64         // truncation handed out
+	planned    uint64         // truncation to be handed out, 0 none
+	heard      map[uint64]int // ticks at which this leader last heard from a follower
 
 	wantCheckpoint bool
 	checkpointing  bool
@@ -45,6 +46,19 @@ func (u *upkeep) snapshot(first, confIndex uint64) (*raftpb.Snapshot, error) {
 func (u *upkeep) installed(index uint64) {
 	u.durable = max(u.durable, index)
 	u.sinceFlush = 0
+}
+
+func (u *upkeep) tick(c *Core) {
+	u.ticks++
+	if c.lead.Self {
+		c.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
+			// A new leader gives everybody time to be heard from.
+			if _, known := u.heard[id]; p.RecentActive || !known {
+				u.heard[id] = u.ticks
+			}
+		})
+	}
+	u.planned = u.truncation(c)
 }
 
 func (u *upkeep) ready(c *Core) bool {
@@ -133,7 +147,7 @@ func (u *upkeep) truncation(c *Core) uint64 {
 	}
 	excess := (last - first + 1) * uint64(size-c.cfg.LogBytes/2) / uint64(size)
 	to := min(first-1+excess, u.durable, c.jobs.applied, c.hard.Commit)
-	if size < 4*c.cfg.LogBytes {
+	if size < c.cfg.LogBytesMax {
 		to = min(to, u.needed(c))
 	}
 	// A truncation costs a little; one entry at a time would not pay.
@@ -143,7 +157,8 @@ func (u *upkeep) truncation(c *Core) uint64 {
 	return to
 }
 
-// needed is the index up to which nobody this leader hears from needs the log.
+// needed is the index up to which nobody needs the log whom this leader hears
+// from, or did until a short time ago.
 func (u *upkeep) needed(c *Core) uint64 {
 	to := uint64(1<<64 - 1)
 	if u.sending > 0 && u.checkpoint != nil {
@@ -153,7 +168,9 @@ func (u *upkeep) needed(c *Core) uint64 {
 		return to
 	}
 	c.rn.WithProgress(func(id uint64, _ raft.ProgressType, p tracker.Progress) {
-		if id != c.cfg.ID && p.RecentActive && p.State != tracker.StateSnapshot {
+		at, known := u.heard[id]
+		lost := known && u.ticks-at > c.cfg.HoldTicks
+		if id != c.cfg.ID && !lost && p.State != tracker.StateSnapshot {
 			to = min(to, p.Match)
 		}
 	})

@@ -209,7 +209,7 @@ func TestLeaderKilled(t *testing.T) {
 
 // small makes logs so short that a member which is away needs a snapshot.
 func small(c *quorum.Config) {
-	c.FlushBytes, c.LogBytes = 4<<10, 16<<10
+	c.FlushBytes, c.LogBytes, c.LogBytesMax = 4<<10, 16<<10, 64<<10
 	c.FlushInterval = time.Second
 }
 
@@ -226,7 +226,7 @@ func TestSnapshot(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		s := e.leader().Status()
-		if s.First < 1000 || s.LogBytes > 40<<10 {
+		if s.First < 1000 || s.LogBytes > 70<<10 {
 			t.Errorf("log was not truncated: %+v", s)
 		}
 		n := e.start(away, fs)
@@ -240,6 +240,27 @@ func TestSnapshot(t *testing.T) {
 		e.settle()
 		if names, err := n.fs.List("quorum/snapshots"); err != nil || len(names) > 0 {
 			t.Errorf("left over: %v %v", names, err)
+		}
+	})
+}
+
+// TestShortAbsence: the log is kept for a member that was away for a moment.
+func TestShortAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnsemble(t, 3, small)
+		defer e.close()
+		e.propose(1000)
+		e.settle()
+		away := e.leader().Leadership().Leader%3 + 1
+		fs := e.kill(away)
+		e.propose(1000)
+		time.Sleep(5 * time.Second)
+		n := e.start(away, fs)
+		if _, count := e.settle(); count != 2000 {
+			t.Errorf("%d entries, want 2000", count)
+		}
+		if n.Metrics().SnapshotsInstalled.Load() != 0 {
+			t.Error("a snapshot was needed")
 		}
 	})
 }

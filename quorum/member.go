@@ -192,9 +192,9 @@ func (m *Member) openCore() error {
 		ElectionTicks: c.ElectionTicks, HeartbeatTicks: c.HeartbeatTicks,
 		MaxUncommittedBytes: c.MaxUncommittedBytes, MaxMessageBytes: c.MaxMessageBytes,
 		MaxInflightBytes: c.MaxInflightBytes, MaxInflight: c.MaxInflight, MaxApplyBytes: c.MaxApplyBytes,
-		FlushBytes: c.FlushBytes, LogBytes: c.LogBytes,
-		FlushTicks: int(c.FlushInterval / c.TickInterval),
-		Logger:     m.zlog,
+		FlushBytes: c.FlushBytes, FlushTicks: int(c.FlushInterval / c.TickInterval),
+		LogBytes: c.LogBytes, LogBytesMax: c.LogBytesMax, HoldTicks: int(c.HoldInterval / c.TickInterval),
+		Logger: m.zlog,
 	})
 	if err != nil {
 		return fmt.Errorf("start member: %w", err)

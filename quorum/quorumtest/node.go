@@ -99,27 +99,38 @@ const (
 
 // start opens what is on the disk and makes a core of it. join: this is not a
 // founder.
-func (n *node) start(join bool) error {
+func (n *node) start(join bool) (err error) {
 	n.incarnation++
-	sm, err := n.opts.Open(n.disk, stateDir)
-	if err != nil {
+	if n.sm, err = n.opts.Open(n.disk, stateDir); err != nil {
 		return fmt.Errorf("open state machine: %w", err)
 	}
-	n.sm = sm
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.sm.Close())
+		}
+	}()
 	n.log, err = storage.Open(logDir, storage.Options{FS: n.disk, Quiet: true, RecentBytes: 2 << 10, MemTableBytes: 256 << 10})
 	if err != nil {
-		return errors.Join(err, sm.Close())
+		return err
 	}
-	if !n.log.Founded() {
-		id := storage.Identity{Member: n.id}
-		if join {
-			err = quorum.Join(n.log, id)
-		} else {
-			err = quorum.Found(n.log, id, n.opts.founders())
-		}
-		if err != nil {
-			return err
-		}
+	if err := n.startOn(join); err != nil {
+		return errors.Join(err, n.log.Close())
+	}
+	n.up = true
+	return nil
+}
+
+func (n *node) startOn(join bool) (err error) {
+	id := storage.Identity{Member: n.id}
+	switch {
+	case n.log.Founded():
+	case join:
+		err = quorum.Join(n.log, id)
+	default:
+		err = quorum.Found(n.log, id, n.opts.founders())
+	}
+	if err != nil {
+		return err
 	}
 	if in, ok := n.log.PendingInstall(); ok {
 		if n.sm.Applied() < in.Index {
@@ -134,14 +145,11 @@ func (n *node) start(join bool) error {
 		ID: n.id, Log: n.log, Applied: n.sm.Applied(), Incarnation: n.id<<32 | n.incarnation,
 		ElectionTicks: 10, HeartbeatTicks: 1,
 		MaxUncommittedBytes: 8 << 10, MaxMessageBytes: 512, MaxInflightBytes: 4 << 10, MaxApplyBytes: 1 << 10, MaxInflight: 8,
-		FlushBytes: n.opts.FlushBytes, LogBytes: n.opts.LogBytes, FlushTicks: 100,
+		FlushBytes: n.opts.FlushBytes, LogBytes: n.opts.LogBytes, LogBytesMax: 4 * n.opts.LogBytes,
+		FlushTicks: 100, HoldTicks: 20,
 		Logger: n.opts.Logger.With(zap.Uint64("member", n.id)),
 	})
-	if err != nil {
-		return err
-	}
-	n.up = true
-	return nil
+	return err
 }
 
 // crash ends the process. The disk keeps all that was written (as when only

@@ -299,7 +299,11 @@ func (l *Log) Close() error {
 	if closed {
 		return nil
 	}
-	err := l.watermark.close()
+	var err error
+	if failed == nil {
+		err = l.writeHard()
+	}
+	err = errors.Join(err, l.watermark.close())
 	if !horked {
 		err = errors.Join(err, l.closePebble())
 	}
@@ -307,6 +311,19 @@ func (l *Log) Close() error {
 		return fmt.Errorf("close log %s: %w", l.dir, err)
 	}
 	return nil
+}
+
+// writeHard writes the commit index if it is only in memory: a member that
+// ended in order then knows it at once when it starts.
+func (l *Log) writeHard() error {
+	s := l.stage(l.db.NewBatch())
+	if !l.Founded() || s.hard == l.hardOnDisk {
+		return s.b.Close()
+	}
+	if err := s.finish(); err != nil {
+		return errors.Join(err, s.b.Close())
+	}
+	return l.commit(s.b, true)
 }
 
 func (l *Log) closePebble() (err error) {

@@ -41,10 +41,6 @@ func TestLife(t *testing.T) {
 		m = m.do(s)
 		for _, reopened := range []bool{false, true} {
 			if reopened {
-				// What is only in memory is lost, as it may.
-				if err := l.Write(Write{Sync: true}); err != nil {
-					t.Fatal(err)
-				}
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
 				}

@@ -126,7 +126,9 @@ func (l *Log) pebbleOptions() *pebble.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000,
 		MaxOpenFiles:                64,
-		DisableTableStats:           true, // nothing here is ever estimated
+		// Statistics let tables that truncation has emptied be dropped unread. They
+		// are collected in the background, which a simulation does without.
+		DisableTableStats:           l.opts.Quiet,
 		DisableAutomaticCompactions: l.opts.Quiet,
 		Logger:                      pebbleLogger{l},
 		EventListener: &pebble.EventListener{

@@ -30,32 +30,21 @@ type Write struct {
 	Truncate uint64
 	// Peer is a peer's identity, nil for none.
 	Peer *Identity
-	// Sync makes Write wait for the disk. Without it, and without entries,
-	// configurations or a snapshot, a hard state is only kept in memory and
-	// goes to disk with the next write that has to.
+	// Sync: somebody will be told what rests on the hard state. Term and vote
+	// have to be on disk then. A commit index never has to: it is found out again;
+	// it is kept in memory and goes to disk with the next write that is made anyway.
 	Sync bool
-}
-
-// durable reports whether w has to be on disk before Write returns.
-func (w *Write) durable() bool {
-	return w.Sync || len(w.Entries) > 0 || len(w.Confs) > 0 || w.Install != nil
 }
 
 // ErrClosed is returned by writes after Close.
 var ErrClosed = errors.New("log is closed")
 
-// Write makes ws durable in order, with one batch and one fsync, or none at
-// all if nothing depends on them. On any error nothing of ws may be relied
+// Write makes ws durable in order, with one batch and one fsync, or none if
+// nothing rests on them. On any error nothing of ws may be relied
 // upon, and the log refuses all further writes with the same error.
 func (l *Log) Write(ws ...Write) error {
 	if err := l.usable(); err != nil {
 		return err
-	}
-	sync, batchNeeded := false, false
-	for i := range ws {
-		d := ws[i].durable()
-		sync = sync || d
-		batchNeeded = batchNeeded || d || ws[i].Truncate > 0 || ws[i].Peer != nil
 	}
 	b := l.db.NewBatch()
 	s := l.stage(b)
@@ -65,7 +54,8 @@ func (l *Log) Write(ws ...Write) error {
 			return errors.Join(err, b.Close())
 		}
 	}
-	if !batchNeeded {
+	sync := s.durable || s.promised && !s.hard.sameVote(l.hardOnDisk)
+	if !sync && b.Empty() {
 		l.publish(s)
 		return b.Close()
 	}
@@ -145,7 +135,10 @@ type staged struct {
 	install *Install
 	bytes   int64
 	reset   bool // the entries held in memory are void
-	pushes  []recentEntry
+	// durable: there is something that has to be on disk; promised: a hard state
+	// has to, if it is not.
+	durable, promised bool
+	pushes            []recentEntry
 }
 
 func (l *Log) stage(b *pebble.Batch) *staged {
@@ -162,7 +155,12 @@ func (l *Log) stage(b *pebble.Batch) *staged {
 	return s
 }
 
+// sameVote reports whether two hard states promise the same.
+func (h Hard) sameVote(o Hard) bool { return h.Term == o.Term && h.Vote == o.Vote }
+
 func (s *staged) add(w *Write) error {
+	s.promised = s.promised || w.Sync
+	s.durable = s.durable || len(w.Entries) > 0 || len(w.Confs) > 0 || w.Install != nil
 	if w.Install != nil {
 		if err := s.addInstall(w); err != nil {
 			return err
