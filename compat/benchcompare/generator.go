@@ -16,15 +16,20 @@ import (
 // generator is the built holt command.
 type generator struct{ path string }
 
-// run gives a load to an ensemble and returns the report. Errors of requests and lost lanes are
-// an error: a figure of a load that half failed says nothing.
+// run gives a load to an ensemble and returns the report.
 func (g generator) run(ctx context.Context, e *ensemble.Ensemble, args ...string) (*report, error) {
-	var pids []string
-	for _, pid := range e.PIDs() {
-		pids = append(pids, strconv.Itoa(pid))
+	return g.runAt(ctx, e.Addrs(), e.PIDs(), args...)
+}
+
+// runAt is run for servers at addrs with process ids pids. Errors of requests and lost lanes are
+// an error: a figure of a load that half failed says nothing.
+func (g generator) runAt(ctx context.Context, addrs []string, pids []int, args ...string) (*report, error) {
+	var ids []string
+	for _, pid := range pids {
+		ids = append(ids, strconv.Itoa(pid))
 	}
 	args = append([]string{"bench"}, args...)
-	args = append(args, "--servers", strings.Join(e.Addrs(), ","), "--pids", strings.Join(pids, ","), "-o", "json")
+	args = append(args, "--servers", strings.Join(addrs, ","), "--pids", strings.Join(ids, ","), "-o", "json")
 	cmd := exec.CommandContext(ctx, g.path, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -28,9 +28,14 @@ type comparison struct {
 	only      string
 	scale     float64
 	rows      []row
+	floors    []floor
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == floorFlag {
+		fmt.Fprintln(os.Stderr, "benchcompare:", serveFloor())
+		os.Exit(1)
+	}
 	var c comparison
 	flag.IntVar(&c.rounds, "rounds", 3, "rounds of each load; figures are medians")
 	flag.IntVar(&c.failovers, "failovers", 5, "times the leader is killed")
@@ -58,6 +63,7 @@ func (c *comparison) run(ctx context.Context, markdown string) error {
 	}{
 		{"", func(ctx context.Context) error { return c.compareLoads(ctx, 1) }},
 		{"", func(ctx context.Context) error { return c.compareLoads(ctx, 3) }},
+		{"", c.measureFloor},
 		{"fill", c.compareFill},
 		{"failover", c.compareFailover},
 	}
@@ -73,6 +79,7 @@ func (c *comparison) run(ctx context.Context, markdown string) error {
 	if err := writeText(os.Stdout, c.rows); err != nil {
 		return err
 	}
+	fmt.Print(c.floorText())
 	if markdown == "" {
 		return nil
 	}
@@ -97,6 +104,7 @@ func (c *comparison) writeFile(name string) error {
 	if err := writeMarkdown(&table, c.rows); err != nil {
 		return err
 	}
+	fmt.Fprintf(&table, "\n%s", c.floorText())
 	return os.WriteFile(name, []byte(replaceTable(string(old), table.String())), 0o644)
 }
 
