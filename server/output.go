@@ -4,7 +4,10 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"holt/quorum/transport"
 )
 
 const (
@@ -46,6 +49,7 @@ func (p *bufferPool) put(b []byte) {
 // the other appends meanwhile.
 type output struct {
 	nc   net.Conn
+	raw  syscall.RawConn // the socket, nil if it cannot be written to without waiting
 	pool *bufferPool
 
 	mu       sync.Mutex
@@ -60,6 +64,9 @@ type output struct {
 
 func (o *output) init(nc net.Conn, pool *bufferPool) {
 	o.nc, o.pool = nc, pool
+	if c, ok := nc.(syscall.Conn); ok {
+		o.raw, _ = c.SyscallConn() // without it flush writes
+	}
 	o.drained.L = &o.mu
 }
 
@@ -160,6 +167,30 @@ func (o *output) flush() {
 	}
 	o.mu.Unlock()
 }
+
+// tryFlush writes what the socket takes without waiting, and reports whether that
+// was all. For the apply goroutine, which must not wait for a client.
+func (o *output) tryFlush() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.flushing || o.err != nil || len(o.buf) == 0 && !o.closing:
+		return true // somebody else writes, or nothing is to be done
+	case o.raw == nil || o.closing || len(o.buf) > tryFlushMax:
+		return false
+	}
+	n := transport.TryWrite(o.raw, o.buf)
+	if n < len(o.buf) {
+		o.buf = append(o.buf[:0], o.buf[n:]...)
+		return false
+	}
+	o.pool.put(o.buf)
+	o.buf = nil
+	return true
+}
+
+// tryFlushMax bounds what tryFlush writes, in bytes: it holds the lock meanwhile.
+const tryFlushMax = 32 << 10
 
 // waitDrained blocks while more than outputHighWater bytes wait and somebody is
 // writing them.

@@ -107,12 +107,22 @@ func (s *Server) markAdvance(c *conn) {
 	}
 }
 
-// flushDirty has the output of all dirty connections written, each by a
-// goroutine of its own: a client that does not read must not stop the others.
+// flushDirectMax is the number of connections whose output the apply goroutine
+// writes itself: for one or two that costs less than to wake others, for many
+// the next entry would wait.
+const flushDirectMax = 2
+
+// flushDirty has the output of all dirty connections written: by the apply
+// goroutine as far as the socket takes it at once, or each by a goroutine of its
+// own, since a client that does not read must not stop the others.
 func (s *Server) flushDirty() {
+	direct := len(s.dirty) <= flushDirectMax
 	for i, c := range s.dirty {
 		c.dirty = false
 		s.dirty[i] = nil
+		if direct && c.out.tryFlush() {
+			continue
+		}
 		s.wg.Add(1)
 		go c.flushAsync()
 	}

@@ -31,7 +31,18 @@ type sender struct {
 	up    bool
 	items []outgoing
 	bytes int
+	// idle: the goroutine waits and nothing is on its way, so put may write to the
+	// socket itself. raw is the socket, nil if it cannot be written to without
+	// waiting.
+	idle   bool
+	raw    syscall.RawConn
+	direct [1]outgoing
+	buf    []byte // put's
+	rest   []byte // what the socket had no room for; goes before items
 }
+
+// directMax bounds what put writes itself, in bytes: it holds the lock meanwhile.
+const directMax = 32 << 10
 
 // put queues an item, unless the lane is down or full.
 func (s *sender) put(o outgoing, size int) error {
@@ -43,24 +54,61 @@ func (s *sender) put(o outgoing, size int) error {
 	if s.bytes > 0 && s.bytes+size > s.p.t.cfg.MaxQueueBytes {
 		return ErrFull
 	}
+	if s.idle && s.raw != nil && size <= directMax && s.writeDirect(o) {
+		return nil
+	}
 	s.items = append(s.items, o)
 	s.bytes += size
 	if len(s.items) == 1 {
-		select {
-		case s.kick <- struct{}{}:
-		default:
-		}
+		s.kickLocked()
 	}
 	return nil
 }
 
-func (s *sender) take(spare []outgoing) []outgoing {
+func (s *sender) kickLocked() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// writeDirect hands an item to an idle socket at once: waking the goroutine for
+// it would cost as much as the write, and its time on the way of a lone
+// proposal. What the socket has no room for is left to the goroutine. It reports
+// false if the item must be queued.
+func (s *sender) writeDirect(o outgoing) bool {
+	s.direct[0] = o
+	buf, err := encode(s.buf[:0], s.lane, s.direct[:])
+	s.direct[0] = outgoing{}
+	if err != nil {
+		return false // the goroutine meets and reports it
+	}
+	s.buf = buf
+	n := TryWrite(s.raw, buf)
+	if n < len(buf) {
+		s.rest, s.idle = append(s.rest[:0], buf[n:]...), false
+		s.kickLocked()
+	}
+	return true
+}
+
+// take returns what is to be sent, first rest, then items; with neither, put may
+// write itself from now on.
+func (s *sender) take(spare []outgoing) (rest []byte, items []outgoing) {
 	clear(spare)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	items := s.items
-	s.items, s.bytes = spare[:0], 0
-	return items
+	rest, items = s.rest, s.items
+	s.items, s.bytes, s.rest = spare[:0], 0, nil
+	s.idle = len(rest) == 0 && len(items) == 0
+	return rest, items
+}
+
+// claim keeps put from writing itself until the next take.
+func (s *sender) claim() {
+	s.mu.Lock()
+	s.idle = false
+	s.mu.Unlock()
 }
 
 // run keeps a connection up.
@@ -115,7 +163,7 @@ func (s *sender) serve(conn net.Conn, log *zap.Logger) {
 	if s.lane == laneRaft {
 		log.Info("connected to peer")
 	}
-	s.setUp(true)
+	s.setUp(true, conn)
 	broken := make(chan error, 1)
 	go func() { broken <- awaitEnd(conn) }()
 	stop := context.AfterFunc(s.p.ctx, func() { conn.Close() })
@@ -127,7 +175,7 @@ func (s *sender) serve(conn net.Conn, log *zap.Logger) {
 	} else {
 		<-broken
 	}
-	s.setUp(false)
+	s.setUp(false, nil)
 	if s.p.ctx.Err() == nil && s.lane == laneRaft {
 		log.Info("connection to peer lost", zap.Error(err))
 		s.p.t.cfg.Handler.Unreachable(s.p.id)
@@ -147,10 +195,14 @@ func awaitEnd(conn net.Conn) error {
 	}
 }
 
-func (s *sender) setUp(up bool) {
+func (s *sender) setUp(up bool, conn net.Conn) {
+	var raw syscall.RawConn
+	if c, ok := conn.(syscall.Conn); ok {
+		raw, _ = c.SyscallConn() // without it the goroutine writes
+	}
 	s.mu.Lock()
-	s.up = up
-	s.items, s.bytes = nil, 0
+	s.up, s.idle, s.raw = up, false, raw
+	s.items, s.bytes, s.rest = nil, 0, nil
 	s.mu.Unlock()
 	if s.lane == laneApp {
 		s.p.t.cfg.Handler.PeerUp(s.p.id, up)
@@ -167,7 +219,8 @@ func (s *sender) write(conn net.Conn, broken chan error) error {
 	var items []outgoing
 	var buf []byte
 	for {
-		if items = s.take(items); len(items) == 0 {
+		var rest []byte
+		if rest, items = s.take(items); len(rest) == 0 && len(items) == 0 {
 			select {
 			case <-s.kick:
 				continue
@@ -175,16 +228,22 @@ func (s *sender) write(conn net.Conn, broken chan error) error {
 				broken <- err
 				return nil
 			case <-alive.C:
+				// What put wrote meanwhile does not count: a sign of life too many
+				// does no harm.
 				if !idle {
 					idle = true
 					continue
 				}
+				s.claim()
 			}
 		}
 		idle = false
 		var err error
-		if buf, err = encode(buf[:0], s.lane, items); err != nil {
-			return err
+		buf = append(buf[:0], rest...)
+		if len(rest) == 0 || len(items) > 0 {
+			if buf, err = encode(buf, s.lane, items); err != nil {
+				return err
+			}
 		}
 		// A deadline in the far half of its time need not be moved.
 		if now := time.Now(); deadline.Sub(now) < writeTimeout/2 {
