@@ -6,7 +6,7 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks test-zkcli bench-compare lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks test-zkcli compare bench-compare lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ test-disks: ## a full disk and one that fails (as root): the member stops with e
 
 test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
 	$(GO) test -count 1 -timeout 10m -v ./compat/zkcli -target=$(or $(ZKCLI_TARGET),zookeeper)
+
+compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (100000) replies of random ones; SEED repeats
+	$(GO) test -count 1 -timeout 0 -v ./compat/compare -run 'TestHand$$|TestRandom$$' -target=holt -datadriven-quiet \
+	  -replies=$(or $(N),100000) -seed=$(or $(SEED),0)
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)

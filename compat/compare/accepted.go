@@ -16,21 +16,31 @@ type Acceptance struct {
 // except for those that Canon removes from every answer, whose names end in "(always)".
 func Accepted() []Acceptance {
 	return []Acceptance{
-		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
+		// Removed from every answer.
+		{"order (always)", "Lists of children, of ephemeral nodes and of identities come in the order of a hash table in the original, as does what an ACL entry of scheme auth becomes, and the events of the nodes that go with a session. Holt's order is fixed."},
+		{"password (always)", "The original computes a session's password from its id, so that whoever knows the algorithm has it. Holt's are random."},
+		{"in-flight (always)", "While a setACL is under way, the original judges writes behind it by the old ACL, or by the new one if it was fast enough; hard limits of quotas likewise. Holt judges each write by what all before it left. Scripts send nothing behind a setACL, nor behind a write if limits are enforced."},
+		{"mntr-keys (always)", "Most keys of mntr measure queues and processors that only the original has. Those that dashboards ask for are there, and those that count something are compared."},
+		{"digests (always)", "The lines of hash are digests over zxids, and there is one for every 128th zxid, wherever they began."},
+
+		// Each shown by a script.
 		{"delete-container", "Op code 20 is the leader's own way to remove a container. The original takes it from any client, with no session or ACL asked, and deletes any empty node; Holt answers as to an op code that does not exist."},
 		{"create-session", "Op code −10 makes a session on the leader's behalf. From a client the original takes it too and answers with a ConnectResponse; Holt answers as to an op code that does not exist."},
 		{"password-first", "The original closes the connection that has a session before it checks the password of the one that claims it, so that anybody who knows an id can disconnect its client. Holt checks first."},
 		{"ttl-poison", "createTTL with a mode that has no TTL and a TTL below zero passes the original's checks; its transaction then cannot be applied, and the server stops, at every start again. Holt answers BadArguments."},
 		{"quota-poison", "Limits for the root, and limits or statistics whose text is none, end the original's thread of transactions. Holt refuses the first and takes the others for no quota."},
+		{"quota-in-multi", "With enforceQuota, Holt judges each part of a multi by what the parts before it leave, as everything else of a multi. The original takes the state before the multi, so that one may exceed a limit, or fail for what it itself removes."},
+		{"container-in-flight", "createContainer with an ephemeral mode makes a container. Until that is committed, and within a multi, the original takes it for an ephemeral node and allows it no children; Holt knows better at once."},
 		{"children-pages", "Op code 71, pages of children, is not in Apache ZooKeeper (it is LinkedIn's)."},
 		{"utf-8", "The original decodes and encodes text, and garbles what is not UTF-8, or lies beyond 16 bits, on the way. Holt passes the bytes through as they are."},
-		{"quota-in-multi", "With enforceQuota, Holt judges each part of a multi by what the parts before it leave, as everything else of a multi. The original takes the state before the multi, so that one may exceed a limit, or fail for what it itself removes."},
+		{"null-path", "No client sends a null path. Holt says MarshallingError, whatever else is wrong with the request; the original if it gets as far as using the path."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
+		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
 }
 
-// poisonous reports whether the original, as far as known, would stop or go into a state of its own on the request: it is
-// for scripts that go to Holt only.
+// poisonous reports whether the request would end the original: it is for scripts that go to Holt
+// only.
 func poisonous(s *Step) bool {
 	for i := range s.Parts {
 		if poisonous(&s.Parts[i]) {

@@ -226,7 +226,7 @@ func (c *Canon) multi(body []byte) {
 func (c *Canon) sortACLs(b []byte) []byte {
 	d := wire.NewDecoder(b)
 	n := int(d.Int32())
-	if n < 0 || n > len(b)/12 {
+	if d.Err() != nil || n < 0 || n > len(b)/12 {
 		return nil
 	}
 	c.scratch, c.sorted = c.scratch[:0], c.sorted[:0]
@@ -262,7 +262,7 @@ func (c *Canon) sortACLs(b []byte) []byte {
 func (c *Canon) sortStrings(b []byte, each int) []byte {
 	d := wire.NewDecoder(b)
 	n := int(d.Int32())
-	if n < 0 || n > len(b)/4 {
+	if d.Err() != nil || n < 0 || n > len(b)/4 {
 		return nil
 	}
 	c.scratch = c.scratch[:0]

@@ -22,6 +22,9 @@ type client struct {
 	ticket ticket     // of its latest session
 }
 
+// writeTimeout bounds sending to a server that does not read.
+const writeTimeout = 5 * time.Second
+
 // expected is a reply that is to come.
 type expected struct {
 	xid  int32
@@ -60,7 +63,7 @@ func (cl *client) flush() {
 	const inline = 32 << 10 // fits into the buffers of the socket whatever the server does
 	out := cl.out
 	write := func() {
-		_ = cl.conn.SetWriteDeadline(time.Now().Add(answerTimeout))
+		_ = cl.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 		_, _ = cl.conn.Write(out)
 	}
 	if len(out) <= inline {
@@ -87,7 +90,7 @@ func (r *Run) batch(cl *client, steps Script) {
 	}
 	cl.ping()
 	cl.flush()
-	r.drain(cl, answerTimeout)
+	r.drain(cl)
 }
 
 // single sends one step alone: nothing follows it before it is known whether the server closes
@@ -113,14 +116,14 @@ func (r *Run) single(cl *client, s *Step) {
 		cl.request(s, r.canon, false)
 	}
 	cl.flush()
-	if len(cl.await) == 0 || r.drain(cl, answerTimeout) && cl.conn != nil && r.closes() {
+	if len(cl.await) == 0 || r.drain(cl) && cl.conn != nil && r.closes() {
 		if r.drainUntilClosed(cl) {
 			return
 		}
 	}
 	if cl.conn != nil {
 		r.sendEnd(cl)
-		r.drain(cl, answerTimeout)
+		r.drain(cl)
 	}
 }
 
@@ -145,8 +148,8 @@ func (r *Run) closes() bool {
 
 // drain reads until every reply that cl waits for has come. It returns false if that did not
 // happen, which it records.
-func (r *Run) drain(cl *client, timeout time.Duration) bool {
-	_ = cl.conn.SetReadDeadline(time.Now().Add(timeout))
+func (r *Run) drain(cl *client) bool {
+	_ = cl.conn.SetReadDeadline(time.Now().Add(r.side.answerTimeout()))
 	for len(cl.await) > 0 {
 		payload, err := cl.frames.Next()
 		switch {
@@ -167,7 +170,7 @@ func (r *Run) drain(cl *client, timeout time.Duration) bool {
 // drainUntilClosed reads until the server closes the connection, which it records, or a while has
 // passed.
 func (r *Run) drainUntilClosed(cl *client) bool {
-	_ = cl.conn.SetReadDeadline(time.Now().Add(closeTimeout))
+	_ = cl.conn.SetReadDeadline(time.Now().Add(r.side.answerTimeout() / 5))
 	for {
 		payload, err := cl.frames.Next()
 		switch {
@@ -260,7 +263,7 @@ func (r *Run) dial(cl *client) error {
 
 // handshake reads the answer to a ConnectRequest.
 func (r *Run) handshake(cl *client) {
-	_ = cl.conn.SetReadDeadline(time.Now().Add(answerTimeout))
+	_ = cl.conn.SetReadDeadline(time.Now().Add(r.side.answerTimeout()))
 	payload, err := cl.frames.Next()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -24,16 +24,22 @@ type Side struct {
 	// Sync has every turn end with a sync before the ping, as it must if Dial leads to
 	// several members. Both sides of a Pair have to agree in this.
 	Sync bool
+	// Patience is how long an answer is waited for, and a fifth of it how long the end of
+	// a connection; 0 means five seconds. What does come does not wait for it.
+	Patience time.Duration
 }
 
-// Times that decide between an answer and none. They bound waiting for something that does not
-// come; nothing that does come waits for them.
 const (
-	answerTimeout = 5 * time.Second
-	closeTimeout  = 1 * time.Second
-	dialTimeout   = 5 * time.Second
-	settle        = 20 * time.Millisecond
+	dialTimeout = 5 * time.Second
+	settle      = 20 * time.Millisecond // what a server counts of its last replies it has counted by then
 )
+
+func (s *Side) answerTimeout() time.Duration {
+	if s.Patience > 0 {
+		return s.Patience
+	}
+	return 5 * time.Second
+}
 
 // frameMax is the largest frame a client takes; the original bounds its replies by nothing.
 const frameMax = 64 << 20
@@ -123,7 +129,7 @@ func (s *Side) word(ctx context.Context, word string) (string, error) {
 		return "", fmt.Errorf("%s: %w", s.Name, err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(s.answerTimeout())); err != nil {
 		return "", err
 	}
 	if _, err := io.WriteString(c, word); err != nil {
@@ -159,7 +165,6 @@ func (r *Run) act(steps Script) error {
 	case ActWait:
 		return sleep(r.ctx, first.Wait)
 	case ActWord:
-		// What a server counts about the last replies it may count a moment after they are read.
 		if err := sleep(r.ctx, settle); err != nil {
 			return err
 		}
@@ -224,7 +229,7 @@ func (r *Run) barrier(except string) {
 	}
 	for _, name := range r.names {
 		if cl := r.clients[name]; name != except && cl.conn != nil {
-			r.drain(cl, answerTimeout)
+			r.drain(cl)
 		}
 	}
 }

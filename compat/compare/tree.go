@@ -51,7 +51,7 @@ func (r *Run) remove(cl *client, path string) {
 		}
 		cl.ping()
 		cl.flush()
-		r.drain(cl, answerTimeout)
+		r.drain(cl)
 	}
 }
 
@@ -70,7 +70,7 @@ func (r *Run) askAll(cl *client, paths []string, ops ...wire.OpCode) {
 	}
 	cl.ping()
 	cl.flush()
-	r.drain(cl, answerTimeout)
+	r.drain(cl)
 }
 
 // childrenIn returns the paths that the replies to getChildren2 among the frames name.
