@@ -2,10 +2,14 @@ package badinput
 
 import (
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"holt/compat/ensemble"
+	"holt/compat/history"
+	"holt/compat/target"
 	"holt/wire"
 )
 
@@ -86,11 +90,18 @@ func damage(body []byte, rng *rand.Rand) []byte {
 	return b
 }
 
-// TestRandomRequests sends damaged requests, several on each connection. The member answers and
-// goes on, or closes; what it must not do is fall silent or lose count.
+// TestRandomRequests sends damaged requests to the members of three, several on each connection. A
+// member answers and goes on, or closes; what it must not do is fall silent or lose count. In the
+// end all three live and hold the same: what one of them took in, all had to apply. Of the original
+// it is one server: three of it fall out with each other over some such requests.
 func TestRandomRequests(t *testing.T) {
-	m, _ := single(t)
-	beside := newWitness(t, m)
+	n := 3
+	if target.Kind(t) == ensemble.ZooKeeper {
+		n = 1
+	}
+	e := target.Start(t, ensemble.Config{Members: n, Settings: []string{"extendedTypesEnabled=true"}})
+	members := e.Members()
+	beside := newWitness(t, members[0])
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	var ops []wire.OpCode
 	bodies := make(map[wire.OpCode][]byte)
@@ -105,12 +116,15 @@ func TestRandomRequests(t *testing.T) {
 	var r *raw
 	for i := range *requests {
 		if r == nil {
-			r = dialRaw(t, m.Addr())
+			r = dialRaw(t, members[rng.IntN(len(members))].Addr())
 			r.open()
 		}
 		r.extend()
 		op := ops[rng.IntN(len(ops))]
-		body := damage(bodies[op], rng)
+		body := bodies[op]
+		if rng.IntN(3) > 0 {
+			body = damage(body, rng)
+		}
 		r.write(request(wire.Xid(i+1), op, body))
 		did := r.reaction()
 		if closed := strings.HasSuffix(did, "closed"); closed || rng.IntN(20) == 0 {
@@ -124,6 +138,24 @@ func TestRandomRequests(t *testing.T) {
 		}
 	}
 	beside.served(t)
+	var states []history.State
+	for _, m := range members {
+		if !m.Running() {
+			t.Fatalf("seed %d: member %d has ended", *seed, m.ID())
+		}
+		s, err := history.ReadState(t.Context(), m.ID(), m.Addr(), "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(s.Nodes, "/zookeeper/config") // each member of the original writes its own
+		states = append(states, s)
+	}
+	for _, s := range states[1:] {
+		if !maps.Equal(s.Nodes, states[0].Nodes) {
+			t.Errorf("seed %d: members %d and %d hold different trees", *seed, states[0].Member, s.Member)
+		}
+	}
+	t.Logf("%d nodes, the same at every member", len(states[0].Nodes))
 }
 
 // TestRandomBytes sends no frames at all.

@@ -15,7 +15,7 @@ import (
 // original returns Apache ZooKeeper's programs, which are clients here, whatever is under test.
 func original(t *testing.T) *ensemble.Original {
 	t.Helper()
-	target.Require(t, target.Tool{Check: []string{"java", "-version"}, Package: "default-jdk-headless"})
+	target.Require(t, target.Tool{Check: []string{"javac", "-version"}, Package: "default-jdk-headless"})
 	target.Require(t, target.Tool{Check: []string{"mvn", "-version"}, Package: "maven"})
 	o, err := ensemble.LoadOriginal(t.Context())
 	if err != nil {

@@ -197,7 +197,7 @@ func parseMix(text string) (names []string, weights []int, err error) {
 		name, value, ok := strings.Cut(part, "=")
 		weight, err := strconv.Atoi(value)
 		if !ok || err != nil || weight < 1 {
-			return nil, nil, fmt.Errorf("malformed mix %q: want load=weight, ...", text)
+			return nil, nil, fmt.Errorf("malformed mix %q: want loads with weights, as in get=70,set=30", text)
 		}
 		if !slices.Contains([]string{"get", "exists", "set", "create", "children", "multi"}, name) {
 			return nil, nil, fmt.Errorf("load %q cannot be part of a mix", name)
