@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 
 	"holt/session"
 	"holt/wire"
@@ -138,15 +139,21 @@ func (x *execution) events() []znode.Event {
 // original stumbles over it later.
 func (x *execution) readable() bool {
 	ok := x.dec.Err() == nil
-	if ok || nullPath(x.cmd.Body) {
+	if ok || x.nullPath() {
 		x.start()
 	}
 	return ok
 }
 
-func nullPath(body []byte) bool {
-	d := wire.NewDecoder(body)
-	return d.Int32() == -1
+// nullPath reports whether nothing is wrong with the request but a null path.
+func (x *execution) nullPath() bool {
+	const length = 4 // of the path, which comes first
+	if d := wire.NewDecoder(x.cmd.Body); d.Int32() != -1 {
+		return false
+	}
+	d := wire.NewDecoder(slices.Concat(make([]byte, length), x.cmd.Body[length:]))
+	wire.NewRequest(x.cmd.Op).Decode(d)
+	return d.Err() == nil
 }
 
 // judge carries out the command and returns its outcome. Every operation takes

@@ -33,7 +33,7 @@ func (x *execution) setACL() wire.ErrCode {
 // unreadable is the outcome of a setData or setACL that is not readable. They validate the path
 // before anything else, and null is none.
 func (x *execution) unreadable() wire.ErrCode {
-	if nullPath(x.cmd.Body) {
+	if x.nullPath() {
 		return wire.ErrBadArguments
 	}
 	return wire.ErrMarshallingError
