@@ -217,8 +217,9 @@ func runDiskError(t *testing.T, h history, failAt int, once bool) (hit, failed b
 	mem := vfs.NewCrashableMem()
 	opts := store.Options{FS: errorfs.Wrap(mem, b), MemTableBytes: 16 << 10, CacheBytes: 4 << 10, PageIndexMin: 3}
 	e, err := znodetest.NewEnv(opts)
+	var durable uint64
 	if err == nil {
-		err = workUntilError(t, h, e)
+		durable, err = workUntilError(t, h, e)
 		if err != nil && e.Store.Err() == nil {
 			t.Fatalf("operation %d: error %v, but the store says it is well", failAt, err)
 		}
@@ -232,16 +233,16 @@ func runDiskError(t *testing.T, h history, failAt int, once bool) (hit, failed b
 	if err != nil && !errors.Is(err, errDisk) {
 		t.Fatalf("operation %d: %v does not say what happened", failAt, err)
 	}
-	checkCrash(t, e, crashPoint{op: failAt, fs: mem.CrashClone(vfs.CrashCloneCfg{})}, opts, h.dumps)
+	checkCrash(t, e, crashPoint{failAt, mem.CrashClone(vfs.CrashCloneCfg{}), durable}, opts, h.dumps)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.hit, failed
 }
 
-// workUntilError applies the history, and checks what readers see when it ends.
-func workUntilError(t *testing.T, h history, e *znodetest.Env) error {
+// workUntilError applies the history, and checks what readers see when it ends. It returns
+// the last durable index that the store has promised.
+func workUntilError(t *testing.T, h history, e *znodetest.Env) (durable uint64, err error) {
 	t.Helper()
-	var err error
 	for i, cmds := range h.entries {
 		if _, err = e.Do(cmds...); err != nil {
 			break
@@ -251,7 +252,13 @@ func workUntilError(t *testing.T, h history, e *znodetest.Env) error {
 				break
 			}
 		}
+		if d, err := e.Store.Durable(); err == nil {
+			durable = d
+		}
+	}
+	if d, err := e.Store.Durable(); err == nil {
+		durable = d
 	}
 	checkDump(t, e, h.dumps[e.Applied])
-	return err
+	return durable, err
 }

@@ -147,12 +147,46 @@ func (e *Env) Dump() (string, error) {
 func (e *Env) walk(path string, paths *[]string) error {
 	*paths = append(*paths, path)
 	names, err := e.Children(path)
+	if err == nil && len(names) > 0 {
+		err = e.checkPages(path, names)
+	}
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		if err := e.walk(strings.TrimSuffix(path, "/")+"/"+name, paths); err != nil {
 			return err
 		}
 	}
-	return err
+	return nil
+}
+
+// checkPages reads the children by creation, and fails if they are not those that names lists.
+func (e *Env) checkPages(path string, names []string) error {
+	size := 1 + len(names)/3
+	pages, err := e.Pages(path, size, 1<<20)
+	if err != nil {
+		return err
+	}
+	got := slices.Concat(pages...)
+	if len(pages) > 1 && len(pages[0]) != size {
+		return fmt.Errorf("first page of %s has %d names, not %d", path, len(pages[0]), size)
+	}
+	var last wire.Zxid
+	for i, name := range got {
+		n, err := e.Tree.Get(strings.TrimSuffix(path, "/") + "/" + name)
+		if n == nil || err != nil {
+			return fmt.Errorf("pages of %s hold %s, which does not exist, %w", path, name, err)
+		}
+		if n.Czxid < last || n.Czxid == last && i > 0 && got[i-1] >= name {
+			return fmt.Errorf("pages of %s are not in order: %v", path, pages)
+		}
+		last = n.Czxid
+	}
+	if slices.Sort(got); !slices.Equal(got, names) {
+		return fmt.Errorf("pages of %s hold %v, want %v", path, got, names)
+	}
+	return nil
 }
 
 // Children are the names OpenChildren yields.
