@@ -150,6 +150,9 @@ func (s *Store) fillChange(w *pebble.Batch, b *znode.Batch, c *znode.Change) err
 		return err
 	}
 	parent := &b.Changes[c.Parent]
+	if c.New != nil {
+		s.born(c, parent.Path)
+	}
 	if parent.New == nil || parent.New.StoreFlags&indexed == 0 {
 		return nil
 	}

@@ -61,8 +61,12 @@ func newCache(bytes int64) *cache {
 
 func (c *cache) shard(hash uint64) *shard { return &c.shards[hash>>32&c.mask] }
 
-func (c *cache) get(path string) *znode.Node {
-	h := maphash.String(c.seed, path)
+func (c *cache) hash(path string) uint64 { return maphash.String(c.seed, path) }
+
+func (c *cache) get(path string) *znode.Node { return c.find(c.hash(path), path) }
+
+// find is get with the hash of the path.
+func (c *cache) find(h uint64, path string) *znode.Node {
 	s := c.shard(h)
 	s.mu.Lock()
 	if i, ok := s.index[h]; ok {
@@ -80,7 +84,7 @@ func (c *cache) get(path string) *znode.Node {
 
 // put makes n the node at its path.
 func (c *cache) put(n *znode.Node) {
-	h := maphash.String(c.seed, n.Path)
+	h := c.hash(n.Path)
 	size := n.Size() + slotOverhead
 	s := c.shard(h)
 	s.mu.Lock()
@@ -107,7 +111,7 @@ func (c *cache) put(n *znode.Node) {
 
 // remove forgets the node at path, if it is there.
 func (c *cache) remove(path string) {
-	h := maphash.String(c.seed, path)
+	h := c.hash(path)
 	s := c.shard(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -75,10 +75,7 @@ func runCrash(t *testing.T, seed uint64) {
 	opts := options(r)
 	opts.FS = errorfs.Wrap(c.mem, c)
 	opts.MemTableBytes = 16 << 10 // flush often
-	e, err := znodetest.NewEnv(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := newEnv(t, opts)
 	for _, cmds := range h.entries {
 		if _, err := e.Do(cmds...); err != nil {
 			t.Fatal(err)

@@ -40,8 +40,9 @@
 //
 // # Memory
 //
-// Set by Options and independent of the data: node cache, Pebble's block cache, memtables (up to three before
-// writes wait).
+// Set by Options and independent of the data: node cache, Pebble's block cache,
+// memtables (up to three before writes wait), and 8 MiB for the filters of parents
+// that get many children (see nursery).
 //
 // # Children by creation
 //

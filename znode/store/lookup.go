@@ -27,8 +27,16 @@ func (s *Store) Node(path string) (*znode.Node, error) {
 
 // Lookup implements znode.Store. All lookups of an entry share an iterator, which saves a third of the time of each.
 func (s *Store) Lookup(path string) (*znode.Node, error) {
-	if n := s.cache.get(path); n != nil {
+	hash := s.cache.hash(path)
+	if n := s.cache.find(hash, path); n != nil {
 		return n, nil
+	}
+	var brood *brood // the root is nobody's child
+	parent := znode.Parent(path)
+	if path != znode.Root {
+		if brood = s.nursery.brood(parent); brood.barren(hash) {
+			return nil, nil
+		}
 	}
 	if s.lookups == nil {
 		var err error
@@ -37,6 +45,9 @@ func (s *Store) Lookup(path string) (*znode.Node, error) {
 		}
 	}
 	n, err := s.read(s.lookups, path)
+	if n == nil && err == nil && brood != nil {
+		err = s.missed(brood, parent)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read node %q: %w", path, err)
 	}

@@ -46,13 +46,25 @@ func checkLeaks(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
 
-func runRandom(t *testing.T, seed uint64, entries int) {
-	checkLeaks(t)
-	g, r := znodetest.NewGenerator(seed), rand.New(rand.NewPCG(seed, 1))
-	e, err := znodetest.NewEnv(options(r))
+// newEnv opens a tree, and closes it with the test.
+func newEnv(t *testing.T, opts store.Options) *znodetest.Env {
+	t.Helper()
+	e, err := znodetest.NewEnv(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := e.Store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func runRandom(t *testing.T, seed uint64, entries int) {
+	checkLeaks(t)
+	g, r := znodetest.NewGenerator(seed), rand.New(rand.NewPCG(seed, 1))
+	e := newEnv(t, options(r))
 	model := znodetest.NewModel()
 	for i := range entries {
 		got, err := e.Do(g.Entry()...)
@@ -75,9 +87,6 @@ func runRandom(t *testing.T, seed uint64, entries int) {
 		if r.IntN(10) == 0 || i == entries-1 {
 			checkDump(t, e, model.Dump())
 		}
-	}
-	if err := e.Store.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 

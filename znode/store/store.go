@@ -31,6 +31,7 @@ type Store struct {
 	// The rest is the writer's, down to closed.
 
 	lookups *pebble.Iterator // on the view, from the first Lookup that missed the cache until Prepare
+	nursery nursery
 	next    *pebble.Iterator // the view with the batch prepared, until Publish
 	last    *pebble.Iterator // the former view, until the next Prepare
 	pending []znode.Change   // of the batch prepared
@@ -52,7 +53,8 @@ var _ znode.Store = (*Store)(nil)
 func Open(dir string, opts Options) (_ *Store, err error) {
 	s := &Store{
 		opts: opts.withDefaults(), acls: newACLTable(),
-		seal: newSeal(), room: make(chan struct{}, 1),
+		nursery: nursery{broods: make(map[string]*brood)},
+		seal:    newSeal(), room: make(chan struct{}, 1),
 	}
 	s.cache = newCache(s.opts.CacheBytes)
 	// Pebble takes memtables out of the cache's size.
