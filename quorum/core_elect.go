@@ -47,8 +47,8 @@ func (c *Core) startElection(after int, gone uint64) {
 		return
 	}
 	c.election.wait = after + turnTicks*turn
-	// After this the usual timeout has passed, too.
-	c.election.attempts = 1 + c.cfg.ElectionTicks/(turnTicks*max(voters, 1))
+	// Long enough for the usual timeouts to have passed, too.
+	c.election.attempts = 1 + 3*c.cfg.ElectionTicks/(turnTicks*max(voters, 1))
 }
 
 func (c *Core) electionTick() {

@@ -2,7 +2,9 @@ package quorum_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +16,14 @@ import (
 	"holt/quorum/quorumtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *childFlag != "" {
+		fmt.Fprintln(os.Stderr, runChild(*childFlag))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func openMachine(t *testing.T, fs vfs.FS) *quorumtest.Machine {
 	t.Helper()
