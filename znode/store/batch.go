@@ -82,7 +82,12 @@ func (s *Store) makeRoom(n int64) error {
 		if err := s.Err(); err != nil {
 			return err
 		}
-		m := s.db.Metrics()
+		// Metrics takes the lock that a goroutine parked at a failure of the
+		// manifest holds for ever.
+		var m *pebble.Metrics
+		if err := s.seal.run(func() error { m = s.db.Metrics(); return nil }); err != nil {
+			return err
+		}
 		if m.MemTable.Size < uint64(3*s.opts.MemTableBytes) && m.Levels[0].Sublevels < sublevelsMax {
 			return nil
 		}
