@@ -10,7 +10,7 @@ func (s *Store) Checkpoint(dir string) error {
 	if err := s.Flush(); err != nil {
 		return err
 	}
-	if err := s.db.Checkpoint(dir); err != nil {
+	if err := s.seal.run(func() error { return s.db.Checkpoint(dir) }); err != nil {
 		return fmt.Errorf("checkpoint tree to %s: %w", dir, err)
 	}
 	return nil
