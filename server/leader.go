@@ -72,6 +72,7 @@ func (s *Server) runTicker() {
 			s.leaderTick()
 		case <-touch.C:
 			s.reportTouches()
+			s.tellDigest()
 			s.leaderTick()
 			s.reap()
 		case now := <-quick.C:
@@ -183,6 +184,8 @@ func (s *Server) dispatchMessage(from uint64, msg []byte) error {
 		}
 		s.touch(ids)
 		return nil
+	case messageDigest:
+		return s.heardDigest(from, msg)
 	}
 	return fmt.Errorf("unknown kind %d: is that member of a later version?", kind)
 }

@@ -62,6 +62,7 @@ type messageKind byte
 const (
 	messageCommands messageKind = 1 // commands, each with its length
 	messageTouches  messageKind = 2 // sessions heard of since the last report
+	messageDigest   messageKind = 3 // log index and digest of the tree there
 )
 
 // flight is one command on its way.

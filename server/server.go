@@ -71,6 +71,7 @@ type Server struct {
 
 	dirs      dirSizes
 	digests   digestLog
+	agreement agreement
 	listeners []net.Listener
 	metricsOn net.Listener // nil if off
 	http      *admin.HTTP

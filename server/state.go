@@ -283,6 +283,7 @@ func (m stateMachine) Restore(dir string) error {
 	if err != nil {
 		return fmt.Errorf("take over snapshot: %w", err)
 	}
+	s.agreement.reset()
 	s.pipeline.skipTo(s.machine.Taken())
 	s.dropClients(everyone)
 	return nil
