@@ -11,9 +11,10 @@ import (
 
 // disk is a mounted file system that will fail.
 type disk struct {
-	dir  string           // where it is mounted
-	text string           // what the operating system says when it fails
-	mend func(*testing.T) // makes it whole; nobody may have files open on it
+	dir      string           // where it is mounted
+	readOnly bool             // it is, once it has failed
+	texts    []string         // what the operating system may say when it fails
+	mend     func(*testing.T) // makes it whole; nobody may have files open on it
 }
 
 // command runs a program that must succeed, and returns its output.
@@ -63,7 +64,7 @@ func newTmpfs(t *testing.T, mebibytes int) (dir string, enlarge func(*testing.T)
 func fullDisk(t *testing.T, mebibytes int) *disk {
 	t.Helper()
 	dir, enlarge := newTmpfs(t, mebibytes)
-	return &disk{dir: dir, text: "no space left on device", mend: enlarge}
+	return &disk{dir: dir, texts: []string{"no space left on device"}, mend: enlarge}
 }
 
 // failingDisk is a file system that looks large but whose device fails after so many mebibytes.
@@ -81,7 +82,7 @@ func failingDisk(t *testing.T, mebibytes int) *disk {
 	device := command(t, "losetup", "--find", "--show", image)
 	t.Cleanup(func() { command(t, "losetup", "-d", device) })
 	dir := mount(t, "disk", device)
-	return &disk{dir: dir, text: "input/output error", mend: func(t *testing.T) {
+	return &disk{dir: dir, readOnly: true, texts: []string{"input/output error", "no space left on device", "read-only file system"}, mend: func(t *testing.T) {
 		command(t, "umount", dir)
 		enlarge(t)
 		// 1 means that errors were corrected.
