@@ -261,6 +261,12 @@ func (s *sim) write(n *simNode) {
 	s.on(n, s.between(0, 300*time.Microsecond)+slow, func() {
 		jobs, err := n.write()
 		s.must(n, err)
+		if installs(jobs) > 0 && !s.healing && s.chance(5) {
+			// Between the log's part of an installation and the state machine's: too
+			// short a time for faults drawn at random to hit it.
+			s.crash(n, s.chance(2))
+			return
+		}
 		s.on(n, s.between(0, 30*time.Millisecond)*time.Duration(installs(jobs)), func() {
 			s.must(n, n.install(jobs))
 			s.on(n, s.between(50*time.Microsecond, time.Millisecond)+max(n.slowDisk-slow, 0), func() {
