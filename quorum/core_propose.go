@@ -10,7 +10,6 @@ import (
 // proposals are entries to be appended by this leader, in order. They are
 // bounded by the caller (Member.Propose blocks).
 type proposals struct {
-	term    uint64 // in which they were made
 	queue   [][]byte
 	blocked bool // Raft refused; try again when something has changed
 }

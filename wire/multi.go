@@ -13,9 +13,6 @@ type MultiHeader struct {
 	Err  ErrCode // −1 in requests
 }
 
-// multiHeaderSize is the encoded size of a MultiHeader.
-const multiHeaderSize = 9
-
 // AppendTo implements Record.
 func (h *MultiHeader) AppendTo(b []byte) []byte {
 	return AppendInt32(AppendBool(AppendInt32(b, int32(h.Type)), h.Done), int32(h.Err))

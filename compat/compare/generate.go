@@ -171,7 +171,7 @@ func (g *Generator) connect(a *actor) Script {
 			break // accepted difference password-first
 		}
 		c.passwd = pick(g, "wrong", "null", "short")
-		a.open, a.session = again == false, again // a new session needs none
+		a.open, a.session = !again, again // a new session needs none
 	case 1:
 		c.zxid = zxidAhead
 		a.open, a.session = false, again

@@ -3,8 +3,6 @@ package compare
 import (
 	"fmt"
 	"strings"
-
-	"holt/wire"
 )
 
 // String writes the script as Parse reads it.
@@ -102,6 +100,3 @@ func (a *connectArgs) text() []string {
 	add(a.cut >= 0, "cut=%d", a.cut)
 	return b
 }
-
-// multiLike reports whether op frames its request as a multi does.
-func multiLike(op wire.OpCode) bool { return op == wire.OpMulti || op == wire.OpMultiRead }

@@ -14,10 +14,7 @@ import (
 	"holt/server/zoocfg"
 )
 
-// superPassword is the password of user super on every server that is started here.
-const superPassword = "super:secret"
-
-// baseSettings are lines of zoo.cfg of both servers. The superDigest is that of superPassword.
+// baseSettings are lines of zoo.cfg of both servers. The superDigest is that of super:secret.
 func baseSettings() []string {
 	return []string{
 		"extendedTypesEnabled=true", "forceSync=no", "tickTime=2000", "maxClientCnxns=0",

@@ -1,11 +1,7 @@
 package quorumtest
 
 import (
-	"fmt"
 	"hash/fnv"
-	"maps"
-	"slices"
-	"strings"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -210,13 +206,4 @@ func (c *checker) applied(n *node) {
 func (c *checker) restored(n *node) {
 	c.count("snapshot installed")
 	c.applied(n)
-}
-
-// report lists the counters.
-func (c *checker) report() string {
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(c.sometimes)) {
-		fmt.Fprintf(&b, "%s: %d\n", k, c.sometimes[k])
-	}
-	return b.String()
 }

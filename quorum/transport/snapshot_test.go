@@ -124,8 +124,6 @@ func TestSnapshotResumed(t *testing.T) {
 				time.Sleep(1500 * time.Millisecond)
 				n.Set("m2", "m1", simnet.Link{Cut: true})
 				time.Sleep(500 * time.Millisecond)
-				b.mu.Lock()
-				b.mu.Unlock()
 				for _, in := range b.incomingStreams() {
 					in.Close()
 				}

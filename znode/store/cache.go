@@ -155,16 +155,3 @@ func (s *shard) evict(keep int32) {
 		}
 	}
 }
-
-// size is the number and the bytes of the nodes held, and how often get found one.
-func (c *cache) size() (nodes int, bytes, hits int64) {
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		nodes += len(s.index)
-		bytes += s.bytes
-		hits += s.hits
-		s.mu.Unlock()
-	}
-	return nodes, bytes, hits
-}

@@ -74,9 +74,6 @@ func appendNode(b []byte, n *znode.Node) []byte {
 	return b
 }
 
-// nodeRecordMax bounds the length of appendNode's output without ACL and data.
-const nodeRecordMax = 1 + 5*binary.MaxVarintLen64 + 8 + 4*binary.MaxVarintLen32 + 1
-
 func appendACL(b []byte, acl []wire.ACL) []byte {
 	b = binary.AppendUvarint(b, uint64(len(acl)))
 	for i := range acl {
