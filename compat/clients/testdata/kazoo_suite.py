@@ -383,6 +383,7 @@ def station_queue():
     queue.put(b'first', priority=10)
     clients[1].sync('/k-queue')
     equal(clients[1].Queue('/k-queue').get(), b'first', 'priority')
+    clients[0].sync('/k-queue')
     equal(len(queue), 20, 'length')
     got = []
 
@@ -397,6 +398,7 @@ def station_queue():
 
     each_in_thread(clients, take)
     equal(sorted(got, key=int), [b'%d' % n for n in range(15)], 'each entry once')
+    clients[2].sync('/k-queue')
     equal([clients[2].Queue('/k-queue').get() for _ in range(20)], [b'%02d' % i for i in range(20)], 'order')
     close(*clients)
 
