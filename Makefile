@@ -5,8 +5,9 @@ GO       ?= go
 PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
+SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-input test-kills test-disks test-zkcli compare bench-compare lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ bench: ## Go benchmarks; BENCH selects by name
 
 test-clients: ## clients nobody here wrote against three server processes; installs them as root
 	$(GO) test -count 1 -timeout 25m ./compat/clients -target=holt
+
+test-suites: ## the tests of kazoo and go-zookeeper, Curator's recipes, Patroni; SUITE=TestKazoo for one; installs what they need
+	$(GO) test -count 1 -timeout 25m ./compat/suites -target=holt -run '$(SUITE)'
 
 test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections
 	$(GO) test -count 1 -timeout 15m ./compat/badinput -target=holt

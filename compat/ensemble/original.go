@@ -30,7 +30,7 @@ func LoadOriginal(ctx context.Context) (*Original, error) {
 			return nil, fmt.Errorf("find %s: %w: install it with 'apt-get install default-jre-headless maven'", tool, err)
 		}
 	}
-	cache, err := cacheDir()
+	cache, err := CacheDir()
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +93,11 @@ func (o *Original) Java(class string, args ...string) *exec.Cmd {
 	return o.java(nil, class, args...)
 }
 
+// ClassPath returns the class path of the installation.
+func (o *Original) ClassPath() string { return filepath.Join(o.dir, "lib") + "/*:" + o.dir }
+
 func (o *Original) java(flags []string, class string, args ...string) *exec.Cmd {
-	argv := append([]string{"-cp", filepath.Join(o.dir, "lib") + "/*:" + o.dir}, flags...)
+	argv := append([]string{"-cp", o.ClassPath()}, flags...)
 	return exec.Command("java", append(append(argv, class), args...)...)
 }
 

@@ -28,8 +28,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// cacheDir returns compat/.cache of this checkout, created if need be.
-func cacheDir() (string, error) {
+// CacheDir returns compat/.cache of this checkout, created if need be.
+func CacheDir() (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
