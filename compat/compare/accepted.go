@@ -33,7 +33,7 @@ func Accepted() []Acceptance {
 		{"container-in-flight", "createContainer with an ephemeral mode makes a container. Until that is committed, and within a multi, the original takes it for an ephemeral node and allows it no children; Holt knows better at once."},
 		{"children-pages", "Op code 71, pages of children, is not in Apache ZooKeeper (it is LinkedIn's)."},
 		{"utf-8", "The original decodes and encodes text, and garbles what is not UTF-8, or lies beyond 16 bits, on the way. Holt passes the bytes through as they are."},
-		{"null-path", "No client sends a null path. Holt says MarshallingError, whatever else is wrong with the request; the original if it gets as far as using the path."},
+		{"null-path", "No client sends a null path. Holt says MarshallingError, whatever else is wrong with the request; the original if it gets as far as using the path. A watch on null is to Holt one on the empty path."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
