@@ -34,6 +34,7 @@ func Accepted() []Acceptance {
 		{"children-pages", "Op code 71, pages of children, is not in Apache ZooKeeper (it is LinkedIn's)."},
 		{"utf-8", "The original decodes and encodes text, and garbles what is not UTF-8, or lies beyond 16 bits, on the way. Holt passes the bytes through as they are."},
 		{"null-path", "No client sends a null path. Holt says MarshallingError, whatever else is wrong with the request; the original if it gets as far as using the path. A watch on null is to Holt one on the empty path."},
+		{"null-acl", "No client sends a null scheme or id in an ACL. To Holt they are empty, which is InvalidACL; the original says MarshallingError for some."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
@@ -70,11 +71,16 @@ func poisonous(s *Step) bool {
 
 // spoiledPoison reports whether a damaged request could turn into a poisonous one.
 func spoiledPoison(s *Step) bool {
-	if s.Code == wire.OpCreateTTL || s.Code == wire.OpMulti {
+	if s.Code == wire.OpCreateTTL && len(s.Flip) > 0 {
 		return true
 	}
 	for i := range s.Args {
 		if strings.HasPrefix(s.Args[i].s, "/zookeeper") {
+			return true
+		}
+	}
+	for i := range s.Parts {
+		if spoiledPoison(&s.Parts[i]) {
 			return true
 		}
 	}

@@ -120,7 +120,7 @@ func (g *Generator) appendStep(s Script) Script {
 	for range 1 + g.rng.IntN(24) {
 		step := g.request()
 		step.Client = a.name
-		tame(&step)
+		g.tame(&step)
 		if poisonous(&step) {
 			continue
 		}

@@ -41,6 +41,7 @@ func (g *Generator) request() Step {
 		{2, g.multiRead},
 		{2, g.quota},
 		{1, g.rare},
+		{1, g.soup},
 	})
 }
 
@@ -63,6 +64,33 @@ func (g *Generator) rare() Step {
 	return g.step("auth", zero, func() value { return value{s: "digest"} }, g.credentials)
 }
 
+// soup returns a known op code with a body of parts that belong into some body. What is a null where
+// text is expected is for scripts by hand (null-path, null-acl), as is a sync of what is no
+// text (utf-8).
+func (g *Generator) soup() Step {
+	s := Step{Cut: -1, Code: pick(g, wire.OpCreate, wire.OpCreate2, wire.OpCreateContainer, wire.OpDelete, wire.OpExists, wire.OpGetData, wire.OpSetData,
+		wire.OpGetACL, wire.OpSetACL, wire.OpGetChildren, wire.OpGetChildren2, wire.OpSetWatches, wire.OpSetWatches2,
+		wire.OpAddWatch, wire.OpCheckWatches, wire.OpRemoveWatches, wire.OpGetEphemerals, wire.OpGetAllChildrenNumber, wire.OpWhoAmI)}
+	parts := []func(){
+		func() { s.Raw = wire.AppendInt32(s.Raw, int32(pick(g, 0, 0, 1, 1, 2, 3, 31, 255, 1<<20, 1<<30))) },
+		func() {
+			s.Raw = wire.AppendString(s.Raw, pick(g, g.root, g.root+"/a", g.root+"/b", "", "/", "x", "world", "anyone"))
+		},
+		func() { s.Raw = append(s.Raw, 0) },
+		func() {
+			s.Raw = (&wire.ACL{Perms: 31, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}).AppendTo(wire.AppendInt32(s.Raw, 1))
+		},
+		func() {
+			s.Raw = (&wire.MultiHeader{Type: pick(g, wire.OpCreate, wire.OpDelete, wire.OpSetData, wire.OpGetData), Err: -1}).AppendTo(s.Raw)
+		},
+		func() { s.Raw = wire.AppendMultiEnd(s.Raw) },
+	}
+	for range g.rng.IntN(7) {
+		pick(g, parts...)()
+	}
+	return s
+}
+
 func zero() value { return value{} }
 
 func (g *Generator) null() value { return value{null: true} }
@@ -82,7 +110,12 @@ func (g *Generator) step(name string, args ...func() value) Step {
 }
 
 // tame takes out of a request what is an accepted difference.
-func tame(s *Step) {
+func (g *Generator) tame(s *Step) {
+	for i := range s.Parts {
+		if v := &s.Parts[i].Args[0]; v.null { // null-path, multiread-null
+			*v = value{s: g.root}
+		}
+	}
 	if s.Op == nil || len(s.Args) == 0 || !s.Args[0].null {
 		return
 	}
@@ -98,6 +131,9 @@ func tame(s *Step) {
 
 // note remembers a path that may come to exist.
 func (g *Generator) note(s *Step) {
+	if s.Op == nil {
+		return
+	}
 	switch s.Code {
 	case wire.OpCreate, wire.OpCreate2, wire.OpCreateContainer, wire.OpCreateTTL:
 		p := s.Args[0].s
@@ -297,11 +333,6 @@ func (g *Generator) multi() Step {
 	if g.Quotas && len(s.Parts) > 1 {
 		s.Parts = s.Parts[:1] // quota-in-multi
 	}
-	for i := range s.Parts {
-		if v := &s.Parts[i].Args[0]; v.null { // null-path
-			*v = value{s: g.root}
-		}
-	}
 	if g.chance(3) {
 		s.Parts = append(s.Parts, pick(g, g.step("getData", g.path, g.watch), g.step("exists", g.path, g.watch), g.step("setACL", g.ownPath, g.acl, g.version), g.step("sync", g.syncPath)))
 	}
@@ -315,11 +346,6 @@ func (g *Generator) multiRead() Step {
 			s.Parts = append(s.Parts, g.step("getData", g.path, g.watch))
 		} else {
 			s.Parts = append(s.Parts, g.step("getChildren", g.path, g.watch))
-		}
-	}
-	for i := range s.Parts {
-		if v := &s.Parts[i].Args[0]; v.null { // accepted difference multiread-null
-			*v = value{s: g.root}
 		}
 	}
 	if g.chance(10) {
