@@ -25,15 +25,37 @@ type end struct {
 	*Transport
 	id uint64
 
-	mu          sync.Mutex
+	stream func(s *Stream)
+
+	mu sync.Mutex
+	seen
+	hello error
+	block chan struct{} // if not nil, Message waits for it
+}
+
+// seen is what has arrived.
+type seen struct {
 	raft        []uint64 // indexes
 	payloads    []string
 	gone        int
 	unreachable int
 	up, down    int
-	hello       error
-	block       chan struct{} // if not nil, Message waits for it
-	stream      func(s *Stream)
+}
+
+// look returns a copy of what has arrived so far.
+func (e *end) look() seen {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.seen
+	c.raft, c.payloads = slices.Clone(c.raft), slices.Clone(c.payloads)
+	return c
+}
+
+// set changes what the handler does.
+func (e *end) set(f func(e *end)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e)
 }
 
 func (e *end) Raft(_ uint64, msgs []*raftpb.Message, _ int) bool {
@@ -118,7 +140,8 @@ func TestLanes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := pair(t)
 		defer closeAll(t, a, b)
-		b.block = make(chan struct{})
+		block := make(chan struct{})
+		b.set(func(e *end) { e.block = block })
 		for i := range uint64(50) {
 			a.SendRaft([]*raftpb.Message{message(i), message(1000 + i)})
 			if err := a.Send(2, fmt.Appendf(nil, "payload %d", i)); err != nil {
@@ -128,19 +151,19 @@ func TestLanes(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		// The application's handler stands still; Raft's messages do not care.
-		if len(b.raft) != 100 || len(b.payloads) != 1 {
-			t.Errorf("%d messages, %d payloads", len(b.raft), len(b.payloads))
+		if len(b.look().raft) != 100 || len(b.look().payloads) != 1 {
+			t.Errorf("%d messages, %d payloads", len(b.look().raft), len(b.look().payloads))
 		}
-		close(b.block)
+		close(block)
 		time.Sleep(time.Second)
-		if len(b.payloads) != 50 || b.payloads[49] != "payload 49" || !slices.IsSortedFunc(b.payloads, func(x, y string) int {
+		if len(b.look().payloads) != 50 || b.look().payloads[49] != "payload 49" || !slices.IsSortedFunc(b.look().payloads, func(x, y string) int {
 			return len(x) - len(y)
 		}) {
-			t.Errorf("payloads %q", b.payloads)
+			t.Errorf("payloads %q", b.look().payloads)
 		}
 		for i := range uint64(50) {
-			if b.raft[2*i] != i || b.raft[2*i+1] != 1000+i {
-				t.Fatalf("messages %v", b.raft)
+			if b.look().raft[2*i] != i || b.look().raft[2*i+1] != 1000+i {
+				t.Fatalf("messages %v", b.look().raft)
 			}
 		}
 	})
@@ -150,8 +173,9 @@ func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := pair(t)
 		defer closeAll(t, a, b)
-		b.block = make(chan struct{})
-		defer close(b.block)
+		block := make(chan struct{})
+		b.set(func(e *end) { e.block = block })
+		defer close(block)
 		var err error
 		sent := 0
 		for ; err == nil && sent < 1000; sent++ {
@@ -164,11 +188,11 @@ func TestQueueFull(t *testing.T) {
 		if err := a.Send(7, nil); !errors.Is(err, ErrDown) {
 			t.Errorf("to a stranger: %v", err)
 		}
-		before := a.unreachable
+		before := a.look().unreachable
 		for i := range uint64(2000) {
 			a.SendRaft([]*raftpb.Message{message(i)}) // more than fits at once
 		}
-		if a.unreachable == before {
+		if a.look().unreachable == before {
 			t.Error("messages were dropped without a word, or the queue has no bound")
 		}
 	})
@@ -179,14 +203,14 @@ func TestPeerCrashes(t *testing.T) {
 		n, a, b := pair(t)
 		n.Host("m2").Crash()
 		crashed := time.Now()
-		for a.gone == 0 {
+		for a.look().gone == 0 {
 			time.Sleep(time.Millisecond)
 		}
 		if took := time.Since(crashed); took > 10*time.Millisecond {
 			t.Errorf("noticed after %v", took)
 		}
-		if a.unreachable == 0 || a.up != 1 || a.down != 1 {
-			t.Errorf("unreachable %d, up %d, down %d", a.unreachable, a.up, a.down)
+		if a.look().unreachable == 0 || a.look().up != 1 || a.look().down != 1 {
+			t.Errorf("unreachable %d, up %d, down %d", a.look().unreachable, a.look().up, a.look().down)
 		}
 		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
 			t.Errorf("send: %v", err)
@@ -196,7 +220,7 @@ func TestPeerCrashes(t *testing.T) {
 		b = newEnd(t, n, 2)
 		b.SetPeers(map[uint64]string{1: "m1:1"})
 		back := time.Now()
-		for a.up != 2 {
+		for a.look().up != 2 {
 			time.Sleep(time.Millisecond)
 		}
 		// Its own connection tells that it is back.
@@ -214,26 +238,23 @@ func TestSilence(t *testing.T) {
 		defer closeAll(t, a, b)
 		n.Cut("m1", "m2")
 		time.Sleep(2 * silenceTimeout)
-		b.mu.Lock()
-		t.Logf("down %d times, gone %d", b.down, b.gone)
-		b.mu.Unlock()
 		for range 100 {
 			a.SendRaft([]*raftpb.Message{message(1)})
 			time.Sleep(100 * time.Millisecond)
 		}
-		if a.down == 0 || a.gone != 0 {
-			t.Errorf("down %d times, gone %d", a.down, a.gone)
+		if a.look().down == 0 || a.look().gone != 0 {
+			t.Errorf("down %d times, gone %d", a.look().down, a.look().gone)
 		}
 		n.Heal("m1", "m2")
 		time.Sleep(3 * time.Second)
-		before := len(b.raft)
+		before := len(b.look().raft)
 		a.SendRaft([]*raftpb.Message{message(77)})
 		if err := a.Send(2, []byte("again")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if len(b.raft) != before+1 || b.raft[before] != 77 || len(b.payloads) != 1 {
-			t.Errorf("after healing: %v %v", b.raft[before:], b.payloads)
+		if len(b.look().raft) != before+1 || b.look().raft[before] != 77 || len(b.look().payloads) != 1 {
+			t.Errorf("after healing: %v %v", b.look().raft[before:], b.look().payloads)
 		}
 	})
 }
@@ -243,8 +264,8 @@ func TestIdleConnectionsStay(t *testing.T) {
 		_, a, b := pair(t)
 		defer closeAll(t, a, b)
 		time.Sleep(time.Hour)
-		if a.up != 1 || a.down != 0 || b.up != 1 || b.down != 0 {
-			t.Errorf("up %d/%d, down %d/%d", a.up, b.up, a.down, b.down)
+		if a.look().up != 1 || a.look().down != 0 || b.look().up != 1 || b.look().down != 0 {
+			t.Errorf("up %d/%d, down %d/%d", a.look().up, b.look().up, a.look().down, b.look().down)
 		}
 	})
 }
@@ -281,8 +302,8 @@ func TestRefused(t *testing.T) {
 			}
 			conn.Close()
 		}
-		if len(b.raft) > 0 {
-			t.Errorf("messages %v", b.raft)
+		if len(b.look().raft) > 0 {
+			t.Errorf("messages %v", b.look().raft)
 		}
 		if err := a.Send(2, []byte("x")); err != nil {
 			t.Errorf("the true member: %v", err)
@@ -306,15 +327,13 @@ func TestHelloRefused(t *testing.T) {
 		n := simnet.New(1)
 		a, b := newEnd(t, n, 1), newEnd(t, n, 2)
 		defer closeAll(t, a, b)
-		b.hello = errors.New("not you")
+		b.set(func(e *end) { e.hello = errors.New("not you") })
 		a.SetPeers(map[uint64]string{2: "m2:1"})
 		time.Sleep(time.Minute)
 		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
 			t.Errorf("send: %v", err)
 		}
-		b.mu.Lock()
-		b.hello = nil
-		b.mu.Unlock()
+		b.set(func(e *end) { e.hello = nil })
 		time.Sleep(time.Second)
 		if err := a.Send(2, nil); err != nil {
 			t.Error(err)
@@ -336,7 +355,7 @@ func TestPeersMove(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Second)
-		if len(c.payloads) != 1 {
+		if len(c.look().payloads) != 1 {
 			t.Error("nothing arrived")
 		}
 	})
