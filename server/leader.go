@@ -170,9 +170,9 @@ func (s *Server) dispatchMessage(from uint64, msg []byte) error {
 	kind, msg := messageKind(msg[0]), msg[1:]
 	switch kind {
 	case messageCommands:
-		if !s.leadership.Load().self {
-			return nil // it learns of the new leader and sends again
-		}
+		// Also when this member does not know yet that it leads: whoever sends
+		// has heard it from Raft, which is quicker than the notice to this
+		// package. If it does not lead, the proposal says so.
 		return s.pipeline.received(from, msg)
 	case messageTouches:
 		if len(msg)%8 != 0 {
