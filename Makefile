@@ -69,6 +69,7 @@ lint: ## formatting, vet, staticcheck, import lattice
 
 docs: ## rewrite the generated pages of docs/
 	$(GO) test ./server/zoocfg -run TestConfigurationPage -rewrite
+	$(GO) test ./compat/page -run TestPage -rewrite
 
 clean: ## remove what was built
 	rm -rf bin .cache compat/.cache

@@ -8,18 +8,18 @@ import (
 	"holt/compat/ensemble"
 )
 
-// exception says that a test, or all whose names a pattern matches, fails.
-type exception struct {
-	suite   string
-	servers string // "holt", "zookeeper" or "both"
-	pattern string // of path.Match
-	reason  string
+// Exception says that a test, or all whose names a pattern matches, fails.
+type Exception struct {
+	Suite   string
+	Servers string // "holt", "zookeeper" or "both"
+	Pattern string // of path.Match
+	Reason  string
 }
 
-// parseExceptions reads lines of four fields: suite, servers, pattern, and the reason, which is
+// ParseExceptions reads lines of four fields: suite, servers, pattern, and the reason, which is
 // the rest. Blank lines and those that begin with # are comments.
-func parseExceptions(text string) ([]exception, error) {
-	var list []exception
+func ParseExceptions(text string) ([]Exception, error) {
+	var list []Exception
 	n := 0
 	for l := range strings.Lines(text) {
 		n++
@@ -31,13 +31,13 @@ func parseExceptions(text string) ([]exception, error) {
 		if len(f) < 4 {
 			return nil, fmt.Errorf("line %d: want suite, servers, test and reason", n)
 		}
-		e := exception{suite: f[0], servers: f[1], pattern: f[2], reason: strings.Join(f[3:], " ")}
-		if e.servers != "both" {
-			if _, err := ensemble.ParseKind(e.servers); err != nil {
+		e := Exception{Suite: f[0], Servers: f[1], Pattern: f[2], Reason: strings.Join(f[3:], " ")}
+		if e.Servers != "both" {
+			if _, err := ensemble.ParseKind(e.Servers); err != nil {
 				return nil, fmt.Errorf("line %d: %w", n, err)
 			}
 		}
-		if _, err := path.Match(e.pattern, ""); err != nil {
+		if _, err := path.Match(e.Pattern, ""); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 		list = append(list, e)
@@ -46,7 +46,7 @@ func parseExceptions(text string) ([]exception, error) {
 }
 
 // covers tells whether e is about test of suite on servers of kind.
-func (e *exception) covers(suite string, kind ensemble.Kind, test string) bool {
-	ok, _ := path.Match(e.pattern, test) // parseExceptions has tried the pattern
-	return ok && e.suite == suite && (e.servers == "both" || e.servers == string(kind))
+func (e *Exception) covers(suite string, kind ensemble.Kind, test string) bool {
+	ok, _ := path.Match(e.Pattern, test) // ParseExceptions has tried the pattern
+	return ok && e.Suite == suite && (e.Servers == "both" || e.Servers == string(kind))
 }

@@ -24,7 +24,7 @@ type outcome struct {
 
 // judge compares what a suite did with what is expected of it and returns all that is wrong.
 // A suite of which fewer than least tests passed did not really run.
-func judge(suite string, kind ensemble.Kind, outcomes []outcome, exceptions []exception, least int) []string {
+func judge(suite string, kind ensemble.Kind, outcomes []outcome, exceptions []Exception, least int) []string {
 	var wrong []string
 	passes := 0
 	fails := make([]int, len(exceptions)) // excused by each exception
@@ -41,8 +41,8 @@ func judge(suite string, kind ensemble.Kind, outcomes []outcome, exceptions []ex
 		}
 	}
 	for i, e := range exceptions {
-		if e.covers(suite, kind, e.pattern) && fails[i] == 0 {
-			wrong = append(wrong, fmt.Sprintf("no failed test for the exception %q: remove it", e.pattern))
+		if e.covers(suite, kind, e.Pattern) && fails[i] == 0 {
+			wrong = append(wrong, fmt.Sprintf("no failed test for the exception %q: remove it", e.Pattern))
 		}
 	}
 	if passes < least {
@@ -52,7 +52,7 @@ func judge(suite string, kind ensemble.Kind, outcomes []outcome, exceptions []ex
 }
 
 // excuse returns the index of the exception that covers test, or −1.
-func excuse(suite string, kind ensemble.Kind, test string, exceptions []exception) int {
+func excuse(suite string, kind ensemble.Kind, test string, exceptions []Exception) int {
 	for i := range exceptions {
 		if exceptions[i].covers(suite, kind, test) {
 			return i

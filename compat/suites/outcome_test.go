@@ -15,8 +15,8 @@ s both      b.*    wrong on both
 s zookeeper c.x    only there
 other holt  d      of another suite
 `
-	exceptions, err := parseExceptions(text)
-	if err != nil || len(exceptions) != 4 || exceptions[0].reason != "no such thing yet" {
+	exceptions, err := ParseExceptions(text)
+	if err != nil || len(exceptions) != 4 || exceptions[0].Reason != "no such thing yet" {
 		t.Fatalf("parse = %+v, %v", exceptions, err)
 	}
 	all := func(last state) []outcome {
@@ -54,7 +54,7 @@ other holt  d      of another suite
 
 func TestParseExceptions(t *testing.T) {
 	for _, text := range []string{"s holt test", "s etcd test reason", "s holt [ reason"} {
-		if _, err := parseExceptions("# first\n" + text); err == nil || !strings.Contains(err.Error(), "line 2") {
+		if _, err := ParseExceptions("# first\n" + text); err == nil || !strings.Contains(err.Error(), "line 2") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

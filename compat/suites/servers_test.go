@@ -120,7 +120,7 @@ func report(t *testing.T, suite string, outcomes []outcome, least int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exceptions, err := parseExceptions(string(text))
+	exceptions, err := ParseExceptions(string(text))
 	if err != nil {
 		t.Fatalf("testdata/exceptions.txt: %v", err)
 	}
@@ -129,7 +129,7 @@ func report(t *testing.T, suite string, outcomes []outcome, least int) {
 	for _, o := range outcomes {
 		count[o.state]++
 		if i := excuse(suite, kind, o.test, exceptions); o.state == failed && i >= 0 {
-			t.Logf("expected: %s failed: %s", o.test, exceptions[i].reason)
+			t.Logf("expected: %s failed: %s", o.test, exceptions[i].Reason)
 		} else {
 			t.Logf("%s: %s", o.state, o.test)
 		}
