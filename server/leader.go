@@ -234,7 +234,7 @@ func (s *Server) proposeMembership() {
 	if s.cfg.Standalone() {
 		return
 	}
-	text := s.cfg.membership() + "\nversion=0"
+	text := s.cfg.membership()
 	s.machine.RLock()
 	n, err := s.machine.Tree().Get(znode.ConfigPath)
 	s.machine.RUnlock()

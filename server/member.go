@@ -47,12 +47,13 @@ func (s *Server) onPeer(peer uint64, up bool) {
 	}
 }
 
-// membership is the text of /zookeeper/config without its version line: one
-// line for each member, the role always told, the client part if it is known.
+// membership is the text of /zookeeper/config: one
+// line for each member, the role always told, the client part if it is known, and
+// the version, which stays 0 while reconfiguration is off.
 func (c *Config) membership() string {
 	var lines []string
 	for _, m := range c.Members {
 		lines = append(lines, m.line())
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(append(lines, "version=0"), "\n")
 }
