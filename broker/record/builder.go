@@ -10,6 +10,7 @@ type BuilderOptions struct {
 	BaseOffset           int64
 	PartitionLeaderEpoch int32
 	Compression          Compression
+	Compressor           *Compressor // may be nil
 	// TimestampType is LogAppendTime with that time in LogAppendTime, or CreateTime.
 	TimestampType TimestampType
 	LogAppendTime int64
@@ -117,7 +118,7 @@ func (b *Builder) Build() (Batch, error) {
 	batch := Batch(b.buf)
 	b.buf = nil
 	if b.o.Compression.Codec != Uncompressed && b.count > 0 {
-		out, err := compress(make([]byte, HeaderSize, HeaderSize+len(batch)/2), batch[HeaderSize:], b.o.Compression)
+		out, err := b.o.Compressor.compress(make([]byte, HeaderSize, HeaderSize+len(batch)/2), batch[HeaderSize:], b.o.Compression)
 		if err != nil {
 			return nil, fmt.Errorf("compress %d records by %v: %w", b.count, b.o.Compression.Codec, err)
 		}

@@ -135,24 +135,31 @@ func (d *Decompressor) readAll(dst []byte, r io.Reader, compressed int) ([]byte,
 // The decoder would allocate whatever size a frame announces; the guess believes it within
 // reason only.
 func (d *Decompressor) unzstd(dst, src []byte) ([]byte, error) {
-	guess := 4*len(src) + 512
+	guess := 4*len(src) + 2*zstdBlockMax
 	var h zstd.Header
 	if h.Decode(src) == nil && h.HasFCS && h.FrameContentSize <= uint64(64*len(src)) {
-		guess = int(h.FrameContentSize) + 1
+		guess = int(h.FrameContentSize) + 64 // beyond which the decoder likes to write
 	}
 	dst = grow(dst, min(guess, d.max))
 	for {
 		limit := min(cap(dst), d.max)
 		out, err := d.zstd.DecodeAll(src, dst[:0:limit])
-		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		// A buffer that is too small shows as one of several errors, in the block that did not fit.
+		full := errors.Is(err, zstd.ErrDecoderSizeExceeded) || err != nil && limit-len(out) <= zstdBlockMax
+		switch {
+		case !full:
 			return out, err
-		}
-		if limit == d.max {
+		case limit == d.max && errors.Is(err, zstd.ErrDecoderSizeExceeded):
 			return dst, ErrTooLarge
+		case limit == d.max:
+			return dst, fmt.Errorf("%w (or larger than %d bytes)", err, d.max)
 		}
-		dst = grow(dst[:0], min(4*limit, d.max))
+		dst = grow(dst[:0], min(max(4*limit, 2*zstdBlockMax), d.max))
 	}
 }
+
+// zstdBlockMax is the most that a block of zstd holds.
+const zstdBlockMax = 128 << 10
 
 // grow returns dst with a capacity of n at least.
 func grow(dst []byte, n int) []byte {

@@ -45,10 +45,12 @@
 //
 // [Validate] answers as Kafka 3.9.2 does; testdata/verdicts.txt has its own
 // answers. Differs from Kafka:
-//   - a batch whose records' offset deltas are not 0, 1, 2, … is refused with
-//     INVALID_RECORD, where Kafka stores it;
-//   - records that cannot be read or decompressed are INVALID_RECORD, where Kafka
-//     gives whatever its codec's exception maps to, mostly UNKNOWN_SERVER_ERROR;
+//   - records whose offset deltas are not 0, 1, 2, … are refused with
+//     INVALID_RECORD; Kafka stores them, or fails while it tries to mend them;
+//   - records that cannot be decompressed are INVALID_RECORD, where Kafka answers
+//     UNKNOWN_SERVER_ERROR, and a negative length in a compressed record is not
+//     overlooked;
+//   - sizes and timestamps at the end of their range do not overflow;
 //   - records that decompress to more than the Decompressor's limit are
 //     MESSAGE_TOO_LARGE.
 //

@@ -5,17 +5,17 @@ import "fmt"
 // Recompress returns the batch with its records compressed by c, in memory of its own; all else
 // in the header is kept. The records are not looked into. An error is a *CorruptError or wraps
 // ErrTooLarge.
-func Recompress(b Batch, c Compression, d *Decompressor) (Batch, error) {
+func Recompress(b Batch, c Compression, z *Compressor, d *Decompressor) (Batch, error) {
 	block, release, err := d.open(b)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	return rebuild(b, block, c)
+	return rebuild(b, block, c, z)
 }
 
 // rebuild returns a batch of b's header and the records of block, compressed by c.
-func rebuild(b Batch, block []byte, c Compression) (Batch, error) {
+func rebuild(b Batch, block []byte, c Compression, z *Compressor) (Batch, error) {
 	if b.Count() == 0 {
 		c = Compression{} // nothing to compress, as compaction leaves it
 	}
@@ -23,7 +23,7 @@ func rebuild(b Batch, block []byte, c Compression) (Batch, error) {
 	if c.Codec != Uncompressed {
 		size = HeaderSize + len(block)/2
 	}
-	out, err := compress(append(make([]byte, 0, size), b[:HeaderSize]...), block, c)
+	out, err := z.compress(append(make([]byte, 0, size), b[:HeaderSize]...), block, c)
 	if err != nil {
 		return nil, fmt.Errorf("compress batch at offset %d by %v: %w", b.BaseOffset(), c.Codec, err)
 	}
@@ -39,6 +39,7 @@ type FilterOptions struct {
 	// DeleteHorizon, unless it is NoTimestamp, is stamped on the batch if it has none yet: the
 	// time from which its tombstones or its marker may go (KIP-534).
 	DeleteHorizon int64
+	Compressor    *Compressor // may be nil
 	Decompressor  *Decompressor
 }
 
@@ -52,7 +53,7 @@ func Filter(b Batch, keep func(Record) bool, o FilterOptions) (Batch, error) {
 	if !stamped && o.DeleteHorizon != NoTimestamp {
 		horizon, stamped = o.DeleteHorizon, true
 	}
-	n := NewBuilder(filterOptions(b))
+	n := NewBuilder(filterOptions(b, o.Compressor))
 	if stamped {
 		n.baseTime, n.baseFixed = horizon, true
 	}
@@ -81,11 +82,12 @@ func Filter(b Batch, keep func(Record) bool, o FilterOptions) (Batch, error) {
 	return out, nil
 }
 
-func filterOptions(b Batch) BuilderOptions {
+func filterOptions(b Batch, z *Compressor) BuilderOptions {
 	return BuilderOptions{
 		BaseOffset:           b.BaseOffset(),
 		PartitionLeaderEpoch: b.PartitionLeaderEpoch(),
 		Compression:          Compression{Codec: b.Codec()},
+		Compressor:           z,
 		TimestampType:        b.TimestampType(),
 		LogAppendTime:        b.MaxTimestamp(),
 		Producer:             &Producer{b.ProducerID(), b.ProducerEpoch(), b.BaseSequence()},

@@ -35,8 +35,10 @@ type ValidateOptions struct {
 	// message.timestamp.after.max.ms, used with CreateTime; 0: no limit.
 	TimestampBeforeMax int64
 	TimestampAfterMax  int64
-	// Compression is compression.type with its level: KeepCodec for "producer".
-	Compression Compression
+	// Compression is compression.type with its level. Nil, and KeepCodec, stand for "producer".
+	Compression *Compression
+	// Compressor is of use with Compression; it may be nil.
+	Compressor *Compressor
 	// TrustCompressed takes a compressed batch by its header and CRC where no check needs its
 	// records, which saves decompressing it. A client that lies in its offset deltas is then not
 	// found out; consumers see what it wrote.
@@ -64,7 +66,7 @@ func Validate(b []byte, o ValidateOptions) ([]byte, *Invalid) {
 	if batch.BaseOffset() != 0 {
 		return nil, invalid(kerror.InvalidRecord, "the base offset is %d; a client's is 0", batch.BaseOffset())
 	}
-	if bad := checkSizes(batch, o); bad != nil {
+	if bad := checkWhole(batch, o); bad != nil {
 		return nil, bad
 	}
 	if bad := checkHeader(batch); bad != nil {
@@ -73,35 +75,73 @@ func Validate(b []byte, o ValidateOptions) ([]byte, *Invalid) {
 	return validateRecords(batch, o)
 }
 
-// onlyBatch returns the one batch of format v2 that a request may hold.
+// onlyBatch returns the one batch of format v2 that a request may hold. What is cut off behind it
+// is dropped, as Kafka does.
 func onlyBatch(b []byte, o ValidateOptions) (Batch, *Invalid) {
-	if len(b) >= headerPrefix && int8(b[posMagic]) >= 0 && int8(b[posMagic]) < magicV2 {
-		return nil, invalid(kerror.InvalidRecord, "message sets of format %d are not taken, only batches of format 2", b[posMagic])
+	size, bad := entrySize(b)
+	if bad != nil {
+		return nil, bad
 	}
-	batch, rest, err := Next(b)
-	var damage *CorruptError
 	switch {
-	case errors.As(err, &damage):
-		return nil, invalid(kerror.CorruptMessage, "%s", damage.Reason)
-	case err != nil:
+	case size == 0:
 		return nil, invalid(kerror.InvalidRecord, "no whole record batch")
-	case batch.Codec() == Zstd && o.ProduceVersion < 7:
+	case b[posMagic] != magicV2:
+		return nil, invalid(kerror.InvalidRecord, "message sets of format %d are not taken, only batches of format 2", b[posMagic])
+	case size < HeaderSize:
+		return nil, invalid(kerror.CorruptMessage, "the record batch has %d bytes, less than a header", size)
+	}
+	batch := Batch(b[:size:size])
+	if batch.Codec() == Zstd && o.ProduceVersion < 7 {
 		return nil, invalid(kerror.UnsupportedCompressionType, "zstd needs Produce version 7")
-	case len(rest) > 0:
+	}
+	switch more, bad := entrySize(b[size:]); {
+	case bad != nil:
+		return nil, bad
+	case more > 0:
 		return nil, invalid(kerror.InvalidRecord, "more than one record batch for a partition")
 	}
 	return batch, nil
 }
 
-func checkSizes(b Batch, o ValidateOptions) *Invalid {
-	if o.MaxBatchBytes > 0 && len(b) > o.MaxBatchBytes {
-		return invalid(kerror.MessageTooLarge, "the record batch has %d bytes, more than max.message.bytes, %d", len(b), o.MaxBatchBytes)
+// entrySize returns the length of the batch, or message of an older format, that b begins with;
+// 0 if b does not hold all of it.
+func entrySize(b []byte) (int, *Invalid) {
+	const messageMin = 14 // a message of format 0 without key and value
+	if len(b) < headerPrefix {
+		return 0, nil
+	}
+	length := int64(Batch(b).int32(posLength))
+	if magic := int8(b[posMagic]); length < messageMin || magic < 0 || magic > magicV2 {
+		return 0, invalid(kerror.CorruptMessage, "a record batch of length %d and format %d", length, magic)
+	}
+	if lengthBase+length > int64(len(b)) {
+		return 0, nil
+	}
+	return int(lengthBase + length), nil
+}
+
+// checkWhole looks at what a batch of any origin has to keep.
+func checkWhole(b Batch, o ValidateOptions) *Invalid {
+	if bad := checkMax(b, o); bad != nil {
+		return bad
 	}
 	if sum := b.computeCRC(); sum != b.CRC() {
 		return invalid(kerror.CorruptMessage, "the record batch has CRC %08x, should have %08x", b.CRC(), sum)
 	}
+	return nil
+}
+
+func checkMax(b Batch, o ValidateOptions) *Invalid {
+	if o.MaxBatchBytes > 0 && len(b) > o.MaxBatchBytes {
+		return invalid(kerror.MessageTooLarge, "the record batch has %d bytes, more than max.message.bytes, %d", len(b), o.MaxBatchBytes)
+	}
+	return nil
+}
+
+// checkSegment comes last: records to blame are told first.
+func checkSegment(b []byte, o ValidateOptions) *Invalid {
 	if o.SegmentBytes > 0 && len(b) > o.SegmentBytes {
-		return invalid(kerror.RecordListTooLarge, "the record batch has %d bytes, more than segment.bytes, %d", len(b), o.SegmentBytes)
+		return invalid(kerror.RecordListTooLarge, "the record batches have %d bytes, more than segment.bytes, %d", len(b), o.SegmentBytes)
 	}
 	return nil
 }
@@ -135,19 +175,22 @@ func validateOwn(b []byte, o ValidateOptions) ([]byte, *Invalid) {
 		if err != nil {
 			return nil, invalid(kerror.CorruptMessage, "%v", err)
 		}
-		if bad := checkSizes(batch, o); bad != nil {
+		if bad := checkMax(batch, o); bad != nil {
 			return nil, bad
 		}
 	}
 	if len(b) == 0 {
 		return nil, invalid(kerror.InvalidRecord, "no whole record batch")
 	}
+	if bad := checkSegment(b, o); bad != nil {
+		return nil, bad
+	}
 	return b, nil
 }
 
 // validateRecords looks at the records if it has to, and makes the batch what the topic stores.
 func validateRecords(b Batch, o ValidateOptions) ([]byte, *Invalid) {
-	convert := o.Compression.Codec != KeepCodec && o.Compression.Codec != b.Codec()
+	convert := o.Compression != nil && o.Compression.Codec != KeepCodec && o.Compression.Codec != b.Codec()
 	maxTimestamp := b.MaxTimestamp()
 	block, release := b.records(), func() {}
 	if b.Codec() == Uncompressed || !o.TrustCompressed || convert || o.readsRecords() {
@@ -164,11 +207,17 @@ func validateRecords(b Batch, o ValidateOptions) ([]byte, *Invalid) {
 		return nil, bad
 	}
 	if convert {
-		out, err := rebuild(b, block, o.Compression)
+		out, err := rebuild(b, block, *o.Compression, o.Compressor)
 		if err != nil {
 			return nil, invalid(kerror.UnknownServerError, "%v", err)
 		}
+		if bad := checkMax(out, o); bad != nil {
+			return nil, bad
+		}
 		b = out
+	}
+	if bad := checkSegment(b, o); bad != nil {
+		return nil, bad
 	}
 	if o.TimestampType == LogAppendTime {
 		maxTimestamp = o.Now
@@ -184,8 +233,11 @@ func (o *ValidateOptions) readsRecords() bool {
 
 // checkTrusted judges by the header what checkRecords would by the records.
 func checkTrusted(b Batch, o ValidateOptions) *Invalid {
-	if o.TimestampType == CreateTime && o.tooLate(b.MaxTimestamp()) {
+	switch {
+	case o.TimestampType == CreateTime && o.tooLate(b.MaxTimestamp()):
 		return invalid(kerror.InvalidTimestamp, "the greatest timestamp, %d, is out of range", b.MaxTimestamp())
+	case o.TimestampType == LogAppendTime && b.TimestampType() == LogAppendTime:
+		return invalid(kerror.InvalidTimestamp, "a producer may not set the type LogAppendTime")
 	}
 	return nil
 }
@@ -202,7 +254,7 @@ func checkRecords(b Batch, block []byte, o ValidateOptions) (int64, *Invalid) {
 		if c.delta != i {
 			v.blame(kerror.InvalidRecord, i, "offset delta %d of record %d", c.delta, i)
 		}
-		o.judge(&v, &c.rec, i)
+		o.judge(&v, b, &c.rec, i)
 		greatest = max(greatest, c.rec.Timestamp)
 	}
 	if err := c.end(); err != nil {
@@ -212,13 +264,18 @@ func checkRecords(b Batch, block []byte, o ValidateOptions) (int64, *Invalid) {
 }
 
 // judge looks at one record by the topic's settings.
-func (o *ValidateOptions) judge(v *verdict, r *Record, i int32) {
+func (o *ValidateOptions) judge(v *verdict, b Batch, r *Record, i int32) {
 	if o.Compacted && r.Key == nil {
 		v.blame(kerror.InvalidRecord, i, "a compacted topic takes no record without a key")
 		return
 	}
-	if o.TimestampType == CreateTime && r.Timestamp != NoTimestamp && (o.tooEarly(r.Timestamp) || o.tooLate(r.Timestamp)) {
-		v.blame(kerror.InvalidTimestamp, i, "timestamp %d is out of the range around %d that the topic takes", r.Timestamp, o.Now)
+	switch {
+	case o.TimestampType == CreateTime && r.Timestamp != NoTimestamp:
+		if o.tooEarly(r.Timestamp) || o.tooLate(r.Timestamp) {
+			v.blame(kerror.InvalidTimestamp, i, "timestamp %d is out of the range around %d that the topic takes", r.Timestamp, o.Now)
+		}
+	case b.TimestampType() == LogAppendTime:
+		v.blame(kerror.InvalidTimestamp, i, "a producer may not set the type LogAppendTime")
 	}
 }
 
