@@ -36,18 +36,12 @@ type Decompressor struct {
 func NewDecompressor(maxBytes int) *Decompressor {
 	d := &Decompressor{max: max(maxBytes, 1)}
 	var err error
-	// DecodeAll alone is used: it starts no goroutines and takes one of as many decoders as there
-	// are cores. The limit lies in the capacity of the buffer that it is given.
-	d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
-		zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(zstdWindowMax))
+	d.zstd, err = newZstdDecoder()
 	if err != nil {
 		panic(fmt.Sprintf("zstd decoder of constant options: %v", err))
 	}
 	return d
 }
-
-// zstdWindowMax is the window of zstd's highest level (22), which Kafka allows.
-const zstdWindowMax = 128 << 20
 
 // open returns the batch's records decompressed, and what to call after their last use.
 func (d *Decompressor) open(b Batch) (block []byte, release func(), err error) {
@@ -130,36 +124,6 @@ func (d *Decompressor) readAll(dst []byte, r io.Reader, compressed int) ([]byte,
 		}
 	}
 }
-
-// unzstd decodes into a buffer of a guessed size, and a larger one as long as that is too small.
-// The decoder would allocate whatever size a frame announces; the guess believes it within
-// reason only.
-func (d *Decompressor) unzstd(dst, src []byte) ([]byte, error) {
-	guess := 4*len(src) + 2*zstdBlockMax
-	var h zstd.Header
-	if h.Decode(src) == nil && h.HasFCS && h.FrameContentSize <= uint64(64*len(src)) {
-		guess = int(h.FrameContentSize) + 64 // beyond which the decoder likes to write
-	}
-	dst = grow(dst, min(guess, d.max))
-	for {
-		limit := min(cap(dst), d.max)
-		out, err := d.zstd.DecodeAll(src, dst[:0:limit])
-		// A buffer that is too small shows as one of several errors, in the block that did not fit.
-		full := errors.Is(err, zstd.ErrDecoderSizeExceeded) || err != nil && limit-len(out) <= zstdBlockMax
-		switch {
-		case !full:
-			return out, err
-		case limit == d.max && errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return dst, ErrTooLarge
-		case limit == d.max:
-			return dst, fmt.Errorf("%w (or larger than %d bytes)", err, d.max)
-		}
-		dst = grow(dst[:0], min(max(4*limit, 2*zstdBlockMax), d.max))
-	}
-}
-
-// zstdBlockMax is the most that a block of zstd holds.
-const zstdBlockMax = 128 << 10
 
 // grow returns dst with a capacity of n at least.
 func grow(dst []byte, n int) []byte {
