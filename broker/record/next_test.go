@@ -28,7 +28,8 @@ func TestDamage(t *testing.T) {
 
 func TestCheckOfOtherLengths(t *testing.T) {
 	good := build(t, BuilderOptions{}, sample(5)...)
-	for name, b := range map[string]Batch{"empty": nil, "short": good[:30], "cut": good[:len(good)-1], "long": append(bytes.Clone(good), 0)} {
+	for name, b := range map[string]Batch{"empty": nil, "short": good[:30], "cut": good[:len(good)-1], "long": append(bytes.Clone(good), 0),
+		"count negative": edit(good, func(b Batch) { b.putInt32(posCount, -1) }), "delta negative": edit(good, func(b Batch) { b.putInt32(posLastDelta, -1) })} {
 		var damage *CorruptError
 		if err := b.Check(); !errors.As(err, &damage) {
 			t.Errorf("%s: %v", name, err)

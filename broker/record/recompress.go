@@ -65,11 +65,11 @@ func Filter(b Batch, keep func(Record) bool, o FilterOptions) (Batch, error) {
 			n.AppendAt(r)
 		}
 	}
-	if b.TimestampType() == LogAppendTime || n.count == 0 {
+	if n.count == 0 {
 		n.maxTime = b.MaxTimestamp()
-	}
-	if n.count == 0 && !stamped {
-		n.baseTime = b.BaseTimestamp()
+		if !stamped {
+			n.baseTime = b.BaseTimestamp()
+		}
 	}
 	n.lastDelta = b.LastOffsetDelta()
 	out, err := n.Build()

@@ -75,6 +75,9 @@ func checkFiltered(t *testing.T, name string, b Batch, all []Record, keep func(R
 	if len(want) > 0 && got.MaxTimestamp() != greatest {
 		t.Errorf("%s of %v: greatest timestamp %d, want %d", name, b.Codec(), got.MaxTimestamp(), greatest)
 	}
+	if len(want) == 0 && got.MaxTimestamp() != b.MaxTimestamp() {
+		t.Errorf("%s of %v: greatest timestamp %d, was %d", name, b.Codec(), got.MaxTimestamp(), b.MaxTimestamp())
+	}
 	horizon, ok := got.DeleteHorizon()
 	if ok != (o.DeleteHorizon != NoTimestamp) || horizon != o.DeleteHorizon {
 		t.Errorf("%s of %v: delete horizon %d, %v", name, b.Codec(), horizon, ok)

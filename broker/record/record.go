@@ -118,7 +118,7 @@ func (c *cursor) parse(body []byte) bool {
 
 func (c *cursor) parseHeaders(body []byte) bool {
 	count, n := varint32(body)
-	// Each header takes two bytes at least, so a count is no reason to allocate more than that.
+	// Each header takes two bytes at least.
 	if n == 0 || count < 0 || int64(count) > int64(len(body)-n)/2 {
 		return c.fail("the number of headers")
 	}
