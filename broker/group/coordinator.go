@@ -210,14 +210,14 @@ func (c *Coordinator) List(req *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse
 func (c *Coordinator) Delete(req *kmsg.DeleteGroupsRequest, reply func(*kmsg.DeleteGroupsResponse)) {
 	resp := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
 	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
-	all := newJoiner(len(req.Groups), func() { reply(resp) })
+	all := journal.NewCountdown(len(req.Groups), func() { reply(resp) })
 	for i, name := range req.Groups {
 		g := &resp.Groups[i]
 		g.Default()
 		g.Group = name
 		done := func(code kerror.Code) {
 			g.ErrorCode = int16(code)
-			all.done()
+			all.Done()
 		}
 		code := groupNameOrEmpty(name)
 		if code == kerror.OK {
