@@ -15,6 +15,7 @@ import (
 // app is what the commands have in common: the world outside as fields, so that
 // tests can be the world.
 type app struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	stop           <-chan os.Signal // SIGINT and SIGTERM
 	getenv         func(string) string
@@ -92,6 +93,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.newServe())
 	root.AddCommand(a.newDev())
+	a.addKafka(root)
 	root.AddCommand(a.newBench())
 	root.AddCommand(a.newVersion())
 	return root

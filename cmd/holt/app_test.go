@@ -65,7 +65,7 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{stop: make(chan os.Signal, 1), env: map[string]string{}}
-	w.app = &app{stdout: &w.stdout, stderr: &w.stderr, stop: w.stop, getenv: func(name string) string { return w.env[name] }}
+	w.app = &app{stdin: strings.NewReader(""), stdout: &w.stdout, stderr: &w.stderr, stop: w.stop, getenv: func(name string) string { return w.env[name] }}
 	w.app.start = func(cfg server.Config) (member, error) {
 		if err := cfg.Validate(); err != nil {
 			return nil, err
@@ -129,6 +129,10 @@ func TestCommandLines(t *testing.T) {
 		{"serve --log-level loud", 2, "", "--log-level loud: not debug"},
 		{"serve --log-format xml", 2, "", "--log-format xml: not text"},
 		{"serve no/such/file", 2, "", "holt: the configuration was refused:\nno/such/file: cannot be read: no such file or directory;"},
+		{"topic lsit", 2, "", `unknown command "lsit"; did you mean list?`},
+		{"topic list -b 127.0.0.1:1 --timeout 1s", 7, "", "no broker answers at 127.0.0.1:1"},
+		{"group reset g", 2, "", "--to : not start"},
+		{"produce", 2, "", "takes the name of a topic"},
 		{"dev -n 0", 2, "", "-n 0: not 1 to 9"},
 		{"dev -n 10", 2, "", "-n 10: not 1 to 9"},
 		{"dev --port 65535 -n 2", 2, "", "--port 65535: not 0 to 65535"},

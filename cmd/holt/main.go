@@ -3,6 +3,8 @@
 //
 //	holt serve [zoo.cfg]   a server, configured as ZooKeeper is
 //	holt dev [-n 3]        one server, or three, without configuration
+//	holt topic, produce, consume, group
+//	                       what there is to do with a Kafka cluster, this one or another
 //	holt bench             load for any server that speaks ZooKeeper's protocol
 //	holt version
 //
@@ -16,6 +18,14 @@
 //	1  anything without a code of its own, as a port in use
 //	2  wrong command line or configuration
 //	3  data directory or disk: it cannot be used, or failed while running
+//
+// and of the commands for a Kafka cluster:
+//
+//	4  no such topic, partition or group
+//	5  exists already, or is in use
+//	6  not permitted
+//	7  no broker answers, or not in time
+//	8  some of what was asked for was done
 package main
 
 import (
@@ -28,7 +38,7 @@ func main() {
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	a := &app{
-		stdout: os.Stdout, stderr: os.Stderr, stop: stop,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop,
 		getenv: os.Getenv,
 	}
 	a.start = a.startServer

@@ -1,0 +1,107 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run runs one command line against brokers and returns what it printed and its
+// exit code.
+func run(ctx context.Context, brokers string, stdin string, args ...string) (stdout, stderr string, code int) {
+	var out, talk bytes.Buffer
+	w := World{In: strings.NewReader(stdin), Out: &out, Err: &talk, Getenv: func(name string) string {
+		if name == "KAFKA_BROKERS" {
+			return brokers
+		}
+		return ""
+	}}
+	root := &cobra.Command{Use: "holt", SilenceErrors: true, SilenceUsage: true}
+	root.SetOut(&out)
+	root.SetErr(&talk)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.AddCommand(New(w)...)
+	brokerCommand := &cobra.Command{Use: "broker"}
+	brokerCommand.AddCommand(Broker(w)...)
+	root.AddCommand(brokerCommand)
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(&talk, "holt: %v\n", err)
+		code = codeOther
+		var f *Failure
+		if errors.As(err, &f) {
+			code = f.Code
+		}
+	}
+	return out.String(), talk.String(), code
+}
+
+// TestScripts runs the scripts in testdata: each is a new cluster of one broker, and
+// each line a command, whose standard input is what follows it. What differs from
+// run to run is written as <id>, <time>, <port>.
+func TestScripts(t *testing.T) {
+	changing := []struct {
+		re   *regexp.Regexp
+		with string
+	}{
+		{regexp.MustCompile(`\bid [A-Za-z0-9_+/=-]{22,24}`), "id <id>"},
+		{regexp.MustCompile(`"id": "[A-Za-z0-9_=+/-]{22,24}"`), `"id": "<id>"`},
+		{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "<time>"},
+		{regexp.MustCompile(`"timestamp":\d+`), `"timestamp":<time>`},
+		{regexp.MustCompile(`"port": \d+`), `"port": <port>`},
+		{regexp.MustCompile(`-[0-9a-f]{8}-[0-9a-f-]{27}`), "-<uuid>"},
+		{regexp.MustCompile(`127\.0\.0\.1:\d+`), "<broker>"},
+		{regexp.MustCompile(` +\n`), "\n"},
+	}
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		c := kfake.MustCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(2))
+		defer c.Close()
+		brokers := strings.Join(c.ListenAddrs(), ",")
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			line, stdin, _ := strings.Cut(d.Input, "\n")
+			if stdin != "" {
+				stdin += "\n"
+			}
+			args, err := words(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout, stderr, code := run(t.Context(), brokers, stdin, args...)
+			text := stdout + stderr
+			if code != 0 {
+				text += fmt.Sprintf("exit code %d\n", code)
+			}
+			for _, c := range changing {
+				text = c.re.ReplaceAllString(text, c.with)
+			}
+			return text
+		})
+	})
+}
+
+// words parts a line at blanks, but for those within '...'.
+func words(line string) ([]string, error) {
+	var out []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			out = append(out, part)
+		} else {
+			out = append(out, strings.Fields(part)...)
+		}
+	}
+	if strings.Count(line, "'")%2 == 1 {
+		return nil, fmt.Errorf("%s: a quote is open", line)
+	}
+	return out, nil
+}
