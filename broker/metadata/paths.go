@@ -42,9 +42,12 @@ func BrokerPath(id int32) string { return BrokerIDsPath + "/" + strconv.Itoa(int
 // TopicPath is the node with a topic's assignment.
 func TopicPath(topic string) string { return TopicsPath + "/" + topic }
 
+// PartitionsPath is the parent of a topic's partitions.
+func PartitionsPath(topic string) string { return TopicsPath + "/" + topic + "/partitions" }
+
 // PartitionPath is the parent of a partition's state.
 func PartitionPath(topic string, partition int32) string {
-	return TopicsPath + "/" + topic + "/partitions/" + strconv.Itoa(int(partition))
+	return PartitionsPath(topic) + "/" + strconv.Itoa(int(partition))
 }
 
 // StatePath is the node with a partition's leader and ISR.

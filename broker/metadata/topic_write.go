@@ -11,7 +11,8 @@ import (
 func (c *Client) CreateTopic(ctx context.Context, name string, node *TopicNode, values map[string]string) error {
 	topic, config := Create(TopicPath(name), node.Encode()), Create(TopicEntity(name).Path(), EncodeConfig(values))
 	for {
-		_, err := c.Multi(ctx, topic, config)
+		// The parent of the partitions saves the controller a round.
+		_, err := c.Multi(ctx, topic, config, Create(PartitionsPath(name), nil))
 		var refused *OpError
 		switch {
 		case err == nil:
