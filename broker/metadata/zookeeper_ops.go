@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -216,7 +220,7 @@ func callFor[T any](ctx context.Context, z *ZooKeeper, again bool, f func() (T, 
 			if err := z.breathe(ctx); err != nil {
 				return none, err
 			}
-		case errors.Is(o.err, zk.ErrSessionMoved):
+		case isLoss(o.err) && !errors.Is(o.err, zk.ErrSessionExpired):
 			return none, ErrConnectionLoss
 		default:
 			return none, translate(o.err)
@@ -224,8 +228,20 @@ func callFor[T any](ctx context.Context, z *ZooKeeper, again bool, f func() (T, 
 	}
 }
 
+// isLoss tells errors of the connection and the session from those of the request.
+// Those of a write to the connection come as they are.
 func isLoss(err error) bool {
-	return errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired) || errors.Is(err, zk.ErrSessionMoved)
+	for _, loss := range []error{
+		zk.ErrConnectionClosed, zk.ErrSessionExpired, zk.ErrSessionMoved,
+		net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, os.ErrDeadlineExceeded,
+	} {
+		if errors.Is(err, loss) {
+			return true
+		}
+	}
+	var network net.Error
+	var number syscall.Errno
+	return errors.As(err, &network) || errors.As(err, &number)
 }
 
 // breathe keeps a request that fails at once from being repeated at once: the
