@@ -79,6 +79,7 @@ func (c *core) tombstones(now journal.Instant, g *group, tps []topicPartition, w
 			flush()
 		}
 	}
+	slices.SortFunc(tps, topicPartition.compare)
 	for _, tp := range tps {
 		c.key = appendOffsetKey(c.key[:0], g.name, tp)
 		add(c.key)
@@ -157,7 +158,8 @@ func (c *core) deleteOffsets(now journal.Instant, req *kmsg.OffsetDeleteRequest,
 // topicDeleted deletes what groups have committed for a topic. Nobody waits for it; what is not
 // written expires some day.
 func (c *core) topicDeleted(now journal.Instant, topic string) {
-	for _, g := range c.groups {
+	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
+		g := c.groups[name]
 		var tps []topicPartition
 		for tp := range g.offsets {
 			if tp.topic == topic {

@@ -1,6 +1,9 @@
 package group
 
 import (
+	"maps"
+	"slices"
+
 	"holt/broker/journal"
 	"holt/broker/kerror"
 )
@@ -9,7 +12,8 @@ import (
 // left. Nobody waits for it: what is not written is tried again at the next check.
 func (c *core) expireOffsets(now journal.Instant) {
 	c.timers.set(&c.retention, now.Up+c.c.RetentionCheck)
-	for _, g := range c.groups {
+	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
+		g := c.groups[name]
 		if g.state == Dead {
 			continue
 		}

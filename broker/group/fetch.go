@@ -1,7 +1,6 @@
 package group
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -36,10 +35,7 @@ func (c *core) fetch(req *kmsg.OffsetFetchRequestGroup, stable bool, resp *kmsg.
 }
 
 func (g *group) fetchAll(stable bool, resp *kmsg.OffsetFetchResponseGroup) {
-	tps := slices.SortedFunc(maps.Keys(g.offsets), func(a, b topicPartition) int {
-		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
-	})
-	for _, tp := range tps {
+	for _, tp := range slices.SortedFunc(maps.Keys(g.offsets), topicPartition.compare) {
 		if !g.offsets[tp].exists {
 			continue
 		}

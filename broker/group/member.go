@@ -80,12 +80,12 @@ func (m *member) vote(all func(string) bool) string {
 }
 
 // protocolsOf copies a request's protocols. Of two with the same name the first counts: the
-// numbers of supporters depend on a member having each once.
+// numbers of supporters depend on a member having each once. One without a name is none.
 func protocolsOf(req *kmsg.JoinGroupRequest) []protocol {
 	ps := make([]protocol, 0, len(req.Protocols))
 	for i := range req.Protocols {
 		p := &req.Protocols[i]
-		if slices.ContainsFunc(ps, func(q protocol) bool { return q.name == p.Name }) {
+		if p.Name == "" || slices.ContainsFunc(ps, func(q protocol) bool { return q.name == p.Name }) {
 			continue
 		}
 		ps = append(ps, protocol{strings.Clone(p.Name), slices.Clone(p.Metadata)})

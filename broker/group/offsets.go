@@ -1,10 +1,17 @@
 package group
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 type topicPartition struct {
 	topic     string
 	partition int32
+}
+
+func (a topicPartition) compare(b topicPartition) int {
+	return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 }
 
 // committed is what was committed for a partition.

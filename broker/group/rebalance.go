@@ -19,7 +19,10 @@ func (c *core) prepareRebalance(now journal.Instant, g *group) {
 	if g.state == CompletingRebalance {
 		for _, m := range g.members {
 			m.assignment = nil
-			c.answerSync(m, syncError(m.sync.version, kerror.RebalanceInProgress))
+			if m.syncing() {
+				c.answerSync(m, syncError(m.sync.version, kerror.RebalanceInProgress))
+				c.beat(now, m)
+			}
 		}
 	}
 	c.timers.stop(&g.syncTimer)
@@ -122,8 +125,9 @@ func (c *core) syncExpired(now journal.Instant, g *group) {
 
 // sessionExpired removes a member that was silent for too long.
 func (c *core) sessionExpired(now journal.Instant, g *group, m *member) {
-	if m.waiting() {
-		return // the coordinator is the silent one; the answer starts the session anew
+	if m.waiting() { // the coordinator is the silent one
+		c.beat(now, m)
+		return
 	}
 	c.removeMember(now, g, m)
 }

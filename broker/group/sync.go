@@ -83,7 +83,10 @@ func (c *core) assigned(now journal.Instant, g *group, assigned map[*member][]by
 	if code != kerror.OK {
 		for _, m := range g.members {
 			m.assignment = nil
-			c.answerSync(m, syncError(m.sync.version, code))
+			if m.syncing() {
+				c.answerSync(m, syncError(m.sync.version, code))
+				c.beat(now, m)
+			}
 		}
 		c.prepareRebalance(now, g)
 		return

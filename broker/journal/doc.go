@@ -11,13 +11,13 @@
 //
 // # Life of a shard
 //
-//	            Gained(epoch)            replayed
-//	  absent ────────────────▶ loading ───────────▶ owned ◀─┐ Gained(epoch+1): the
-//	    ▲                        │  ▲ │               │ │   │ same leader again, the
-//	    │                        │  └─┘ read failed:  │ └───┘ state stands
-//	    └──── Lost, Close ───────┴──── later again ───┘
-//	          every waiting request is answered       Gained(a later epoch): somebody may have
-//	                                                  led in between; loads anew
+//	          Gained(epoch)            replayed
+//	absent ────────────────▶ loading ───────────▶ owned ◀─┐ Gained(epoch+1): the
+//	  ▲                        │  ▲ │               │ │   │ same leader again, the
+//	  │                        │  └─┘ read failed:  │ └───┘ state stands
+//	  └──── Lost, Close ───────┴──── later again ───┘
+//	        every waiting request is answered       Gained(a later epoch): somebody may have
+//	                                                led in between; loads anew
 //
 // Requests get COORDINATOR_LOAD_IN_PROGRESS while loading, NOT_COORDINATOR when absent,
 // COORDINATOR_NOT_AVAILABLE after Close.
