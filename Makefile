@@ -68,7 +68,7 @@ lint: ## formatting, vet, staticcheck, import lattice
 	$(GO) test ./compat/policy
 
 docs: ## rewrite the generated pages of docs/
-	$(GO) test ./server/zoocfg -run TestConfigurationPage -rewrite
+	$(GO) test ./server/zoocfg ./broker/properties -run TestConfigurationPage -rewrite
 	$(GO) test ./compat/page -run TestPage -rewrite
 
 clean: ## remove what was built
