@@ -37,12 +37,12 @@ func (c *core) commit(now journal.Instant, req *kmsg.OffsetCommitRequest, reply 
 	c.builder.Reset(record.BuilderOptions{})
 	c.appendItems(now, g, items)
 	for i := range items {
-		g.offset(items[i].tp).plain++
+		g.offset(items[i].tp).writing++
 	}
 	c.out.Append(c.build(), func(_ journal.Instant, at int64, code kerror.Code) {
 		for i := range items {
 			o := g.offset(items[i].tp)
-			o.plain--
+			o.writing--
 			if code == kerror.OK {
 				o.apply(items[i].committed, at)
 			}

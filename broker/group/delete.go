@@ -44,8 +44,7 @@ func (c *core) bury(now journal.Instant, g *group, done func(kerror.Code)) {
 		}
 		delete(c.groups, g.name)
 		for pid := range g.txns {
-			delete(g.txns, pid)
-			c.untrack(g, pid)
+			c.forgetProducer(g, pid)
 		}
 		done(kerror.OK)
 	})

@@ -28,22 +28,20 @@ type offset struct {
 	committed
 	at     int64 // where in the log what counts is, or what removed it; -1: nothing yet
 	exists bool  // committed is something
-	plain  int   // commits on their way into the log
-	txns   int   // producers with a pending commit
+	// writing are commits on their way into the log, txns producers with a pending commit.
+	writing, txns int
 }
 
 // pendingCommit is what a transaction commits if it commits.
 type pendingCommit struct {
 	committed
-	at int64 // where in the log it is; -1: on its way
-	no int   // tells it from an earlier one of the same partition
+	at int64 // where in the log it is
 }
 
 // txnCommits is the pending commits of one producer in one group.
 type txnCommits struct {
 	commits map[topicPartition]pendingCommit
-	writing int // commits on their way into the log
-	last    int // number of the last commit
+	writing int // batches on their way into the log
 	// ends are markers acknowledged before a commit that precedes them in the log was. There are none
 	// unless something is on its way.
 	ends []TxnEnd
@@ -78,7 +76,7 @@ func (o *offset) removeAt(at int64) {
 }
 
 // unstable reports whether what is committed may be about to change.
-func (o *offset) unstable() bool { return o.plain > 0 || o.txns > 0 }
+func (o *offset) unstable() bool { return o.writing > 0 || o.txns > 0 }
 
 // sweep drops a partition about which there is nothing to know.
 func (g *group) sweep(tp topicPartition, o *offset) {
@@ -87,8 +85,8 @@ func (g *group) sweep(tp topicPartition, o *offset) {
 	}
 }
 
-// hold notes that a producer's transaction commits an offset.
-func (g *group) hold(producerID int64, tp topicPartition, p pendingCommit) {
+// txn returns a producer's pending commits in the group, made if need be.
+func (g *group) txn(producerID int64) *txnCommits {
 	t := g.txns[producerID]
 	if t == nil {
 		if g.txns == nil {
@@ -97,12 +95,20 @@ func (g *group) hold(producerID int64, tp topicPartition, p pendingCommit) {
 		t = &txnCommits{commits: make(map[topicPartition]pendingCommit)}
 		g.txns[producerID] = t
 	}
-	if _, ok := t.commits[tp]; !ok {
+	return t
+}
+
+// hold notes that a transaction commits an offset if it commits. Of two for a partition the one later in
+// the log counts.
+func (g *group) hold(t *txnCommits, tp topicPartition, p pendingCommit) {
+	before, ok := t.commits[tp]
+	if ok && before.at > p.at {
+		return
+	}
+	if !ok {
 		tp.topic = strings.Clone(tp.topic)
 		g.offset(tp).txns++
 	}
-	t.last++
-	p.no = t.last
 	t.commits[tp] = p
 }
 
@@ -116,8 +122,16 @@ func (g *group) release(producerID int64, t *txnCommits, tp topicPartition, comm
 		o.apply(p.committed, p.at)
 	}
 	g.sweep(tp, o)
-	if len(t.commits) == 0 && t.writing == 0 {
-		delete(g.txns, producerID)
+	g.sweepTxn(producerID, t)
+}
+
+// sweepTxn drops a producer that has nothing pending and nothing on its way.
+func (g *group) sweepTxn(producerID int64, t *txnCommits) {
+	if t.writing == 0 {
+		t.ends = nil
+		if len(t.commits) == 0 {
+			delete(g.txns, producerID)
+		}
 	}
 }
 
@@ -129,7 +143,7 @@ func (g *group) endTxn(end TxnEnd) {
 		return
 	}
 	for tp, p := range t.commits {
-		if p.at >= 0 && p.at < end.Offset {
+		if p.at < end.Offset {
 			g.release(end.ProducerID, t, tp, end.Commit)
 		}
 	}

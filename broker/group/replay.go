@@ -89,7 +89,7 @@ func (c *core) replayOffset(b record.Batch, r record.Record, name string, tp top
 		return err
 	}
 	if b.IsTransactional() {
-		g.hold(b.ProducerID(), tp, pendingCommit{committed: v, at: b.BaseOffset()})
+		g.hold(g.txn(b.ProducerID()), tp, pendingCommit{v, b.BaseOffset()})
 		c.track(g, b.ProducerID())
 		return nil
 	}

@@ -37,9 +37,13 @@ func (c *core) txnCommit(now journal.Instant, req *kmsg.TxnOffsetCommitRequest, 
 	}})
 	c.appendItems(now, g, items)
 	pid := req.ProducerID
-	nos := c.holdItems(g, pid, items)
+	g.txn(pid).writing++
+	for i := range items {
+		g.offset(items[i].tp).writing++
+	}
+	c.track(g, pid)
 	c.out.AppendTransactional(c.build(), req.TransactionalID, func(_ journal.Instant, at int64, code kerror.Code) {
-		c.txnWritten(g, pid, items, nos, at, code)
+		c.txnWritten(g, pid, items, at, code)
 		finish(commitCode(code))
 	})
 }
@@ -74,43 +78,25 @@ func (c *core) txnItems(now journal.Instant, req *kmsg.TxnOffsetCommitRequest) (
 	return items, codes
 }
 
-// holdItems makes items pending and returns the number of each.
-func (c *core) holdItems(g *group, pid int64, items []commitItem) []int {
-	nos := make([]int, len(items))
-	for i := range items {
-		g.hold(pid, items[i].tp, pendingCommit{committed: items[i].committed, at: -1})
-		nos[i] = g.txns[pid].last
-	}
-	g.txns[pid].writing++
-	c.track(g, pid)
-	return nos
-}
-
-// txnWritten notes where in the log pending offsets are, or that they are not.
-func (c *core) txnWritten(g *group, pid int64, items []commitItem, nos []int, at int64, code kerror.Code) {
-	t := g.txns[pid]
+// txnWritten makes pending what has been written, unless its end has already been seen.
+func (c *core) txnWritten(g *group, pid int64, items []commitItem, at int64, code kerror.Code) {
+	t := g.txn(pid)
 	t.writing--
 	end, ended := t.endOf(at)
 	for i := range items {
-		p, ok := t.commits[items[i].tp]
+		tp := items[i].tp
+		o := g.offset(tp)
+		o.writing--
 		switch {
-		case !ok || p.no != nos[i]: // replaced by a later commit of the same transaction
 		case code != kerror.OK:
-			g.release(pid, t, items[i].tp, false)
-		default:
-			p.at = at
-			t.commits[items[i].tp] = p
-			if ended {
-				g.release(pid, t, items[i].tp, end.Commit)
-			}
+		case !ended:
+			g.hold(t, tp, pendingCommit{items[i].committed, at})
+		case end.Commit:
+			o.apply(items[i].committed, at)
 		}
+		g.sweep(tp, o)
 	}
-	if t.writing == 0 {
-		t.ends = nil
-		if len(t.commits) == 0 {
-			delete(g.txns, pid)
-		}
-	}
+	g.sweepTxn(pid, t)
 	c.untrack(g, pid)
 	c.forgetIfUnused(g)
 }
@@ -124,9 +110,12 @@ func (c *core) track(g *group, pid int64) {
 }
 
 func (c *core) untrack(g *group, pid int64) {
-	if g.txns[pid] != nil {
-		return
+	if g.txns[pid] == nil {
+		c.forgetProducer(g, pid)
 	}
+}
+
+func (c *core) forgetProducer(g *group, pid int64) {
 	delete(c.producers[pid], g)
 	if len(c.producers[pid]) == 0 {
 		delete(c.producers, pid)
