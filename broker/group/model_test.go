@@ -320,7 +320,10 @@ func (s *sim) join(cl *simClient) {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version = 9
 	req.Group, req.MemberID, req.InstanceID, req.ProtocolType = cl.group, cl.id, cl.instance(), "consumer"
-	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 5000, 8000
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 5000, 4000
+	if cl.static {
+		req.SessionTimeoutMillis = 20000 // it may miss a rebalance
+	}
 	m := kmsg.NewConsumerMemberMetadata()
 	m.Topics, m.UserData = []string{"t"}, fmt.Append(nil, cl.metadata)
 	for _, p := range []string{"range", "sticky"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -192,7 +193,10 @@ func TestEpochsOfWrites(t *testing.T) {
 // Effects happen in the order of the decisions, though appends acknowledge within the call and from many
 // goroutines.
 func TestOrder(t *testing.T) {
-	log := &journaltest.Log{}
+	log := &journaltest.Log{Fail: func(journal.Write) kerror.Code {
+		runtime.Gosched() // let others come between
+		return kerror.OK
+	}}
 	s, cs := start(t, log, nil)
 	s.Gained(0, 1)
 	waitLoaded(t, s)
