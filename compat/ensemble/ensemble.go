@@ -153,7 +153,7 @@ func (e *Ensemble) Close() error {
 // layOut writes each member's zoo.cfg and myid.
 func (e *Ensemble) layOut(prog program) error {
 	const perMember = 3 // client, quorum and election port
-	ports, err := freePorts(perMember * e.cfg.Members)
+	ports, err := FreePorts(perMember * e.cfg.Members)
 	if err != nil {
 		return err
 	}

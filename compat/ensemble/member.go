@@ -2,12 +2,9 @@ package ensemble
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,14 +24,7 @@ type Member struct {
 	properties []string // of Config
 
 	mu   sync.Mutex
-	proc *process // guarded by mu; nil before the first Start
-}
-
-// process is one run of a member.
-type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{} // closed once err is set
-	err    error         // what Wait returned
+	proc *Process // guarded by mu; nil before the first Start
 }
 
 // ID returns the number of the member, which is also its myid.
@@ -49,60 +39,37 @@ func (m *Member) DataDir() string { return m.dataDir }
 // LogPath returns the file that receives everything the member prints, over all its runs.
 func (m *Member) LogPath() string { return filepath.Join(m.dir, "log") }
 
+func (m *Member) name() string { return fmt.Sprint("member ", m.id) }
+
 func (m *Member) cfgPath() string { return filepath.Join(m.dir, "zoo.cfg") }
 
 // Start starts the process and returns at once; Ready waits for it.
 func (m *Member) Start() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.proc != nil && m.proc.running() {
+	if m.proc.Running() {
 		return fmt.Errorf("member %d runs already", m.id)
 	}
-	log, err := os.OpenFile(m.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	p, err := StartProcess(m.name(), m.prog.command(m.cfgPath(), m.heapMiB, m.properties), m.LogPath())
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the process has its own descriptor
-	cmd := m.prog.command(m.cfgPath(), m.heapMiB, m.properties)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Dir = m.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start member %d: %w", m.id, err)
-	}
-	p := &process{cmd: cmd, exited: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.exited)
-	}()
 	m.proc = p
 	return nil
 }
 
-func (p *process) running() bool {
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
-
 // Running tells whether the process was started and has not ended.
-func (m *Member) Running() bool {
-	p := m.current()
-	return p != nil && p.running()
-}
+func (m *Member) Running() bool { return m.current().Running() }
 
 // PID returns the process id of the present or last run; 0 before the first.
 func (m *Member) PID() int {
 	if p := m.current(); p != nil {
-		return p.cmd.Process.Pid
+		return p.PID()
 	}
 	return 0
 }
 
-func (m *Member) current() *process {
+func (m *Member) current() *Process {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.proc
@@ -121,25 +88,16 @@ func (m *Member) Signal(sig syscall.Signal) error {
 	if p == nil {
 		return fmt.Errorf("signal member %d: not started", m.id)
 	}
-	return p.cmd.Process.Signal(sig)
+	return p.Signal(sig)
 }
 
 func (m *Member) end(sig syscall.Signal) error {
+	const patience = 10 * time.Second
 	p := m.current()
-	if p == nil || !p.running() {
-		return fmt.Errorf("end member %d: not running", m.id)
+	if p == nil {
+		return fmt.Errorf("end %s: not started", m.name())
 	}
-	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("end member %d: %w", m.id, err)
-	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(10 * time.Second):
-	}
-	err := p.cmd.Process.Kill()
-	<-p.exited
-	return errors.Join(fmt.Errorf("member %d outlived %s by ten seconds", m.id, sig), err)
+	return p.End(sig, patience)
 }
 
 // Wait returns the exit status of a process that ends by itself: its code, or −1 if a signal
@@ -149,12 +107,7 @@ func (m *Member) Wait(ctx context.Context) (int, error) {
 	if p == nil {
 		return 0, fmt.Errorf("wait for member %d: not started", m.id)
 	}
-	select {
-	case <-p.exited:
-		return p.cmd.ProcessState.ExitCode(), nil
-	case <-ctx.Done():
-		return 0, fmt.Errorf("member %d runs on: %w", m.id, context.Cause(ctx))
-	}
+	return p.Wait(ctx)
 }
 
 // Ready waits until the member serves clients: until it tells its mode. It gives up when the
@@ -168,11 +121,11 @@ func (m *Member) Ready(ctx context.Context) error {
 		if _, err := m.Mode(ctx); err == nil {
 			return nil
 		}
-		if !p.running() {
-			return fmt.Errorf("member %d ended before it served (%v): %s", m.id, p.err, m.logTail())
+		if !p.Running() {
+			return fmt.Errorf("member %d ended before it served (%v): %s", m.id, p.err, p.LogTail())
 		}
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return fmt.Errorf("member %d does not serve: %w: %s", m.id, err, m.logTail())
+			return fmt.Errorf("member %d does not serve: %w: %s", m.id, err, p.LogTail())
 		}
 	}
 }
@@ -230,17 +183,4 @@ func (m *Member) Monitor(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return values, nil
-}
-
-// logTail returns the last lines the member printed.
-func (m *Member) logTail() string {
-	b, err := os.ReadFile(m.LogPath())
-	if err != nil {
-		return err.Error()
-	}
-	const most = 2000
-	if len(b) > most {
-		b = b[len(b)-most:]
-	}
-	return string(b)
 }

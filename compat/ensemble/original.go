@@ -4,10 +4,9 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"os"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // OriginalVersion is the release of Apache ZooKeeper that Holt is compared with: the newest
@@ -25,66 +24,16 @@ type Original struct {
 // LoadOriginal returns Apache ZooKeeper, which it fetches with Maven when the cache directory
 // does not have it yet. The error says what to install when Java or Maven is absent.
 func LoadOriginal(ctx context.Context) (*Original, error) {
-	for _, tool := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return nil, fmt.Errorf("find %s: %w: install it with 'apt-get install default-jre-headless maven'", tool, err)
-		}
-	}
-	cache, err := CacheDir()
+	files, err := fs.Sub(originalFiles, "original")
 	if err != nil {
 		return nil, err
 	}
-	o := &Original{dir: filepath.Join(cache, "zookeeper-"+OriginalVersion)}
-	unlock, err := lockFile(o.dir + ".lock")
+	// Without logback.xml the server logs every request, which costs more than serving it.
+	dir, err := Jars(ctx, "zookeeper-"+OriginalVersion, files)
 	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	if _, err := os.Stat(o.dir); err == nil {
-		return o, o.configureLog(o.dir)
-	}
-	if err := o.install(ctx); err != nil {
 		return nil, fmt.Errorf("install Apache ZooKeeper %s: %w", OriginalVersion, err)
 	}
-	return o, nil
-}
-
-// configureLog puts logback.xml in dir. Without it the server logs every request, which costs
-// more than serving it, so it is renewed on every load.
-func (o *Original) configureLog(dir string) error {
-	b, err := originalFiles.ReadFile("original/logback.xml")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "logback.xml"), b, 0o644)
-}
-
-// install fetches into a directory beside the final one and renames it, so that an
-// interrupted download is never taken for an installation.
-func (o *Original) install(ctx context.Context) error {
-	tmp := o.dir + ".partial"
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(tmp, 0o755); err != nil {
-		return err
-	}
-	pom, err := originalFiles.ReadFile("original/pom.xml")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(tmp, "pom.xml"), pom, 0o644); err != nil {
-		return err
-	}
-	if err := o.configureLog(tmp); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", filepath.Join(tmp, "pom.xml"),
-		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("mvn dependency:copy-dependencies: %w: %s", err, lastLine(out))
-	}
-	return os.Rename(tmp, o.dir)
+	return &Original{dir: dir}, nil
 }
 
 // Java returns a java process with the installation on its class path, not started; class may be
@@ -121,10 +70,4 @@ func (o *Original) settings([]string) []string {
 	// The Prometheus provider stays off, which is the default: it would double the cost of
 	// each request.
 	return []string{"admin.enableServer=false"}
-}
-
-// lastLine returns the last line of a tool's output that is not blank.
-func lastLine(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return lines[len(lines)-1]
 }

@@ -55,9 +55,9 @@ func lockFile(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// freePorts returns n ports of 127.0.0.1 that nothing listens on. They lie below 32768, where
+// FreePorts returns n ports of 127.0.0.1 that nothing listens on. They lie below 32768, where
 // the kernel takes no port for an outgoing connection, so they stay free while a member is down.
-func freePorts(n int) ([]int, error) {
+func FreePorts(n int) ([]int, error) {
 	const low, high = 12000, 32000
 	var ports []int
 	taken := make(map[int]bool)
