@@ -7,10 +7,10 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare lint docs clean
+.PHONY: help build run test race fuzz bench test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare test-kafka-on-holt lint docs clean
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the commands in bin/, static binaries
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
@@ -57,6 +57,9 @@ test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TAR
 compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (100000) replies of random ones; SEED repeats
 	$(GO) test -count 1 -timeout 0 -v ./compat/compare -run 'TestHand$$|TestRandom$$' -target=holt -datadriven-quiet \
 	  -replies=$(or $(N),100000) -seed=$(or $(SEED),0)
+
+test-kafka-on-holt: ## an Apache Kafka 3.9 cluster on three Holt members, killed and restarted; KAFKA_TARGET=zookeeper for the original
+	$(GO) test -count 1 -timeout 6m -v ./compat/kafka -target=$(or $(KAFKA_TARGET),holt)
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
