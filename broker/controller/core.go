@@ -59,12 +59,13 @@ type Core struct {
 
 	dirty       []*partition // to be decided; each once
 	dirtyTopics map[*topic]struct{}
-	later       []*partition       // whose writes fail: decided with the next tick
-	ready       []*Write           // decided, not taken
-	underway    map[int64]*Write   // taken
-	lastWrite   int64              // id
-	leaving     map[int32]int64    // brokers that asked for a controlled shutdown, and their epochs
-	tickets     map[Ticket]*ticket // requests not answered
+	deleting    map[*topic]struct{} // those whose deleting is true
+	later       []*partition        // whose writes fail: decided with the next tick
+	ready       []*Write            // decided, not taken
+	underway    map[int64]*Write    // taken
+	lastWrite   int64               // id
+	leaving     map[int32]int64     // brokers that asked for a controlled shutdown, and their epochs
+	tickets     map[Ticket]*ticket  // requests not answered
 	shutdowns   []*shutdown
 	lastTicket  Ticket
 	answers     []Answer
@@ -127,7 +128,7 @@ func NewCore(cfg CoreConfig, image *metadata.Image, now time.Time) *Core {
 		cfg.NewTopicID = metadata.NewTopicID
 	}
 	c := &Core{
-		cfg: cfg, now: now, topics: map[string]*topic{}, dirtyTopics: map[*topic]struct{}{}, underway: map[int64]*Write{},
+		cfg: cfg, now: now, topics: map[string]*topic{}, dirtyTopics: map[*topic]struct{}{}, deleting: map[*topic]struct{}{}, underway: map[int64]*Write{},
 		leaving: map[int32]int64{}, tickets: map[Ticket]*ticket{}, nextBalance: now.Add(rebalanceFirst),
 	}
 	c.nodes.init()
@@ -154,7 +155,7 @@ func (c *Core) Update(image *metadata.Image, now time.Time) {
 		c.compareBrokers(last, image)
 		c.compareConfigs(last, image)
 	}
-	c.updateNodes()
+	c.nodes.dirty = true
 	c.work()
 }
 
@@ -167,12 +168,7 @@ func (c *Core) Tick(now time.Time) {
 	}
 	c.later = nil
 	c.rebalance()
-	c.updateNodes()
-	for _, t := range sorted(c.topics) {
-		if t.deleting {
-			c.touchTopic(t)
-		}
-	}
+	c.nodes.dirty = true
 	c.work()
 }
 
@@ -193,15 +189,21 @@ func (c *Core) see(is *metadata.Topic) {
 		t = &topic{name: is.Name, id: is.ID, created: is.Created, version: -1, wishes: map[int32]wish{}}
 		c.topics[is.Name] = t
 	}
+	was := t.seen
 	t.seen = is
 	if is.Version > t.version {
 		t.id, t.version = is.ID, is.Version
 		c.assign(t, is.Node().Partitions)
 	}
 	for n, p := range t.partitions {
-		if seen := is.Partition(int32(n)); seen != nil {
-			c.seeState(p, seen)
+		seen := is.Partition(int32(n))
+		if seen == nil {
+			continue
 		}
+		if was != nil && p.HasState() && !seen.HasState() {
+			c.loseState(p, was.Partition(int32(n)))
+		}
+		c.seeState(p, seen)
 	}
 }
 
@@ -240,10 +242,20 @@ func (c *Core) seeState(p *partition, seen *metadata.Partition) {
 	}
 }
 
+// loseState takes it that a state that an image has shown is there no more: somebody
+// has deleted it. One that no image has shown yet is the controller's own.
+func (c *Core) loseState(p *partition, was *metadata.Partition) {
+	if was != nil && was.HasState() && was.Version >= p.Version {
+		p.PartitionState, p.Version, p.Modified, p.hasParent = noState, -1, 0, true
+		c.touch(p)
+	}
+}
+
 // forget drops a topic that is gone.
 func (c *Core) forget(t *topic) {
 	delete(c.topics, t.name)
 	delete(c.dirtyTopics, t)
+	delete(c.deleting, t)
 	for _, p := range t.partitions {
 		c.drop(p)
 	}
@@ -369,7 +381,11 @@ func (c *Core) touchTopic(t *topic) { c.dirtyTopics[t] = struct{}{} }
 
 // work decides all that is dirty.
 func (c *Core) work() {
-	for len(c.dirtyTopics) > 0 || len(c.dirty) > 0 {
+	for len(c.dirtyTopics) > 0 || len(c.dirty) > 0 || c.nodes.dirty {
+		if c.nodes.dirty {
+			c.nodes.dirty = false
+			c.updateNodes()
+		}
 		topics := slices.SortedFunc(maps.Keys(c.dirtyTopics), func(a, b *topic) int { return cmp.Compare(a.name, b.name) })
 		clear(c.dirtyTopics)
 		for _, t := range topics {
@@ -431,12 +447,13 @@ func (c *Core) conditionOf(p *partition, replica int32) condition {
 	if b == nil {
 		return dead
 	}
-	if epoch, ok := c.leaving[replica]; ok && epoch == b.Epoch {
-		return leaving
-	}
+	// First: one that is leaving too must not keep an office of its former life.
 	_, bounced := p.bounced[replica]
 	if p.HasState() && (bounced || b.Epoch > int64(p.Modified)) {
 		return restarted
+	}
+	if epoch, ok := c.leaving[replica]; ok && epoch == b.Epoch {
+		return leaving
 	}
 	return fit
 }

@@ -12,6 +12,8 @@ import (
 
 // nodes is what the controller does about the nodes that others leave for it.
 type nodes struct {
+	dirty bool // to be looked at
+
 	reassign, election, isr, logDir, orphan claim
 
 	// begun are the wishes of the reassignment node that were taken up: when the
@@ -121,7 +123,7 @@ func (c *Core) electionNode() {
 		n.elected, n.electDone = a.ElectionNode.Created, false
 		id, t := c.issue(a.Elections)
 		created := n.elected
-		t.done = func() { n.electDone = n.electDone || n.elected == created }
+		t.done = func() { n.electDone, n.dirty = n.electDone || n.elected == created, true }
 		c.elect(Preferred, id, a.Elections)
 		c.close(id, t)
 	}
@@ -155,7 +157,7 @@ func (c *Core) LogDirFailed(notification string, broker int32) {
 			}
 		}
 	}
-	c.updateNodes()
+	c.nodes.dirty = true
 	c.work()
 }
 
@@ -208,10 +210,8 @@ func (c *Core) deleteRequests() {
 		}
 	}
 	c.deleteAll(&n.orphan, "delete requests", metadata.DeleteTopicsPath, drop)
-	for _, t := range c.topics {
-		if t.deleting {
-			c.touchTopic(t)
-		}
+	for t := range c.deleting {
+		c.touchTopic(t) // to be tried again, or the request was taken back
 	}
 }
 

@@ -59,8 +59,9 @@ func (c *Core) resolve(id Ticket, index int, code kerror.Code) {
 	c.close(id, t)
 }
 
+// close ends a request that nothing is left of; one about no partitions is one.
 func (c *Core) close(id Ticket, t *ticket) {
-	if t.left > 0 {
+	if _, open := c.tickets[id]; !open || t.left > 0 {
 		return
 	}
 	delete(c.tickets, id)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 
 	"holt/broker/kerror"
@@ -29,6 +30,7 @@ func (c *Core) decideTopic(t *topic) {
 	}
 	if t.deleting && t.removal == nil {
 		t.deleting = false // the request was taken back
+		delete(c.deleting, t)
 		for _, p := range t.partitions {
 			c.touch(p)
 		}
@@ -47,6 +49,7 @@ func (c *Core) decideTopic(t *topic) {
 func (c *Core) remove(t *topic) {
 	if !t.deleting {
 		t.deleting = true
+		c.deleting[t] = struct{}{}
 		for n, w := range t.wishes {
 			c.resolve(w.ticket, w.index, kerror.UnknownTopicOrPartition)
 			delete(t.wishes, n)
@@ -55,11 +58,18 @@ func (c *Core) remove(t *topic) {
 			c.touch(p)
 		}
 	}
-	if t.removal != nil || c.now.Before(t.retryAt) {
+	if t.removal != nil || c.now.Before(t.retryAt) || t.written() {
 		return
 	}
 	t.removal = &Write{What: "remove", Remove: t.name, topic: t}
 	c.add(t.removal)
+}
+
+// written tells whether anything about the topic is being written. The removal waits for
+// it: written late, it would find a topic of the same name that was made since, whose
+// nodes may well have the same versions.
+func (t *topic) written() bool {
+	return t.busy || t.busyDir || slices.ContainsFunc(t.partitions, func(p *partition) bool { return p.busy })
 }
 
 // writeAssignment writes a topic's node, if something in it is to be another way.
@@ -70,13 +80,11 @@ func (c *Core) writeAssignment(t *topic) {
 	if t.id == (metadata.TopicID{}) {
 		w.newID, changed = c.cfg.NewTopicID(), true
 	}
-	for n, wish := range t.wishes {
-		if c.beginReassignment(t, n, wish, assigned) {
-			w.wishes[n] = wish
+	for _, n := range slices.Sorted(maps.Keys(t.wishes)) {
+		if c.beginReassignment(w, n, assigned) {
 			changed = true
 		}
 	}
-	clear(t.wishes)
 	for _, p := range t.partitions {
 		if _, wished := w.wishes[p.number]; wished || !p.Reassigning() || p.busy || len(w.Ops) >= assignmentOps {
 			continue
@@ -107,25 +115,67 @@ func (t *topic) assignments() []metadata.Assignment {
 }
 
 // beginReassignment puts a wish into the assignments, or resolves it if there is
-// nothing to write.
-func (c *Core) beginReassignment(t *topic, number int32, w wish, assigned []metadata.Assignment) bool {
-	code := c.judge(t, number, w.target)
-	if code != kerror.OK {
-		c.resolve(w.ticket, w.index, code)
+// nothing to write. One that takes replicas away at once, as a cancellation does, must
+// leave one that is in the ISR, and waits for a write of the state under way. (KRaft
+// refuses such cancellations too.)
+func (c *Core) beginReassignment(w *Write, number int32, assigned []metadata.Assignment) bool {
+	t := w.topic
+	wish := t.wishes[number]
+	next, code := c.reassigned(t, number, wish.target)
+	if code != kerror.OK || next.Equal(&t.partitions[number].Assignment) {
+		delete(t.wishes, number)
+		c.resolve(wish.ticket, wish.index, code)
 		return false
 	}
 	p := t.partitions[number]
-	target := w.target
+	if len(without(p.Replicas, next.Replicas)) > 0 {
+		if p.busy {
+			return false
+		}
+		c.leaveReplicas(w, p, next)
+	}
+	delete(t.wishes, number)
+	w.wishes[number] = wish
+	assigned[number] = next
+	return true
+}
+
+// leaveReplicas has the state fit the next assignment in the same multi: a leader that is
+// a replica no more could otherwise make itself the only member of the ISR in between.
+func (c *Core) leaveReplicas(w *Write, p *partition, next metadata.Assignment) {
+	v := c.viewOf(p)
+	v.partition.Assignment = next
+	if s, changed := v.decide(); changed && p.HasState() {
+		ops, sw := c.stateOps(p, s)
+		w.Ops, w.states = append(w.Ops, ops...), append(w.states, sw)
+		return
+	}
+	p.busy = true // nothing else is written about it meanwhile
+	w.claimed = append(w.claimed, p)
+	if p.HasState() {
+		w.Ops = append(w.Ops, metadata.Check(metadata.StatePath(p.topic.name, p.number), p.Version))
+	}
+}
+
+// reassigned is a partition's assignment with a wish begun.
+func (c *Core) reassigned(t *topic, number int32, target []int32) (metadata.Assignment, kerror.Code) {
+	if code := c.judge(t, number, target); code != kerror.OK {
+		return metadata.Assignment{}, code
+	}
+	p := t.partitions[number]
 	if target == nil {
 		target = p.Origin()
 	}
 	next := p.Assignment.Reassign(target)
-	if next.Equal(&p.Assignment) {
-		c.resolve(w.ticket, w.index, kerror.OK)
-		return false
+	if p.HasState() && len(without(p.ISR, next.Replicas)) == len(p.ISR) {
+		return metadata.Assignment{}, kerror.InvalidReplicaAssignment
 	}
-	assigned[number] = next
-	return true
+	return next, kerror.OK
+}
+
+// without returns the elements of a that are not in b.
+func without(a, b []int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(a), func(x int32) bool { return slices.Contains(b, x) })
 }
 
 // judge tells what is wrong with a reassignment. (Kafka:

@@ -21,6 +21,7 @@ type Write struct {
 
 	topic    *topic
 	states   []stateWrite
+	claimed  []*partition          // nothing else is to be written about them meanwhile
 	assigned []metadata.Assignment // of all partitions, when the topic's node is written
 	wishes   map[int32]wish        // fulfilled by this
 	newID    metadata.TopicID
@@ -176,6 +177,13 @@ func (c *Core) release(w *Write) {
 		s.p.busy = false
 		c.touch(s.p)
 	}
+	for _, p := range w.claimed {
+		p.busy = false
+		c.touch(p)
+	}
+	if w.topic != nil && (len(w.topic.wishes) > 0 || w.topic.deleting) {
+		c.touchTopic(w.topic)
+	}
 	if w.assigned != nil {
 		w.topic.busy = false
 		c.touchTopic(w.topic)
@@ -201,28 +209,16 @@ func (c *Core) refresh(w *Write, f Fresh) {
 		w.topic.needsDir = true
 		c.touchTopic(w.topic)
 	}
-	if f.Missing {
-		for _, s := range w.states {
-			// If the topic is gone the image will show it; else somebody deleted the state.
-			if f.Path == metadata.StatePath(w.topic.name, s.p.number) {
-				s.p.PartitionState, s.p.Version, s.p.Modified = noState, -1, 0
-			}
-			if f.Path == metadata.PartitionPath(w.topic.name, s.p.number) {
-				s.p.hasParent = false
-			}
-		}
-		return
-	}
 	for _, s := range w.states {
-		s.p.hasParent = s.p.hasParent || f.Path == metadata.PartitionPath(w.topic.name, s.p.number)
-		if f.Path != metadata.StatePath(w.topic.name, s.p.number) || f.Stat.Version <= s.p.Version || f.Stat.Created < w.topic.created {
-			continue
+		if f.Path == metadata.PartitionPath(w.topic.name, s.p.number) {
+			s.p.hasParent = !f.Missing
 		}
-		state, err := metadata.DecodePartitionState(f.Data)
-		if err != nil {
-			continue // somebody wrote nonsense; the image keeps what was there before
-		}
-		s.p.PartitionState, s.p.Version, s.p.Modified = state, f.Stat.Version, f.Stat.Modified
+	}
+	if _, number, ok := metadata.ParseTopicPath(f.Path); ok && number >= 0 && int(number) < len(w.topic.partitions) {
+		c.refreshState(w.topic.partitions[number], f)
+	}
+	if f.Missing {
+		return // if the topic is gone the image will show it
 	}
 	if f.Path == metadata.TopicPath(w.topic.name) && f.Stat.Created == w.topic.created && f.Stat.Version > w.topic.version {
 		if node, err := metadata.DecodeTopic(f.Data); err == nil {
@@ -230,6 +226,23 @@ func (c *Core) refresh(w *Write, f Fresh) {
 			c.assign(w.topic, node.Partitions)
 		}
 	}
+}
+
+func (c *Core) refreshState(p *partition, f Fresh) {
+	switch {
+	case f.Missing && p.HasState():
+		// If the topic is gone the image will show it; else somebody deleted the state.
+		p.PartitionState, p.Version, p.Modified = noState, -1, 0
+	case f.Missing, f.Stat.Version <= p.Version, f.Stat.Created < p.topic.created:
+		return
+	default:
+		state, err := metadata.DecodePartitionState(f.Data)
+		if err != nil {
+			return // somebody wrote nonsense; the image keeps what was there before
+		}
+		p.PartitionState, p.Version, p.Modified = state, f.Stat.Version, f.Stat.Modified
+	}
+	c.touch(p)
 }
 
 // Paths are those whose contents Failed wants.

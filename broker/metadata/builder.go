@@ -89,7 +89,7 @@ func (b *builder) apply(r reply) {
 	case strings.HasPrefix(r.path, BrokerIDsPath):
 		err = b.broker(r)
 	case strings.HasPrefix(r.path, TopicsPath):
-		topic, partition, _ := parseTopicPath(r.path)
+		topic, partition, _ := ParseTopicPath(r.path)
 		if partition < 0 {
 			err = b.topic(topic, r)
 		} else {

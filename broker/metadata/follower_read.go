@@ -45,7 +45,7 @@ func kindOf(path string) readKind {
 	}
 	switch {
 	case strings.HasPrefix(path, TopicsPath):
-		_, partition, ok := parseTopicPath(path)
+		_, partition, ok := ParseTopicPath(path)
 		if !ok {
 			return readNothing
 		}
@@ -134,7 +134,7 @@ func inOrder(replies []reply) []reply {
 	var ranked [3][]reply
 	for _, r := range replies {
 		rank := 0
-		if topic, partition, ok := parseTopicPath(r.path); ok && topic != "" {
+		if topic, partition, ok := ParseTopicPath(r.path); ok && topic != "" {
 			rank = 1
 			if partition >= 0 {
 				rank = 2

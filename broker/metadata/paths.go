@@ -69,9 +69,9 @@ func parent(path string) string {
 // base is the last name of a path.
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// parseTopicPath takes a path below TopicsPath apart: the topic's node has no
-// partition (-1). ok is false for anything else, such as the nodes in between.
-func parseTopicPath(path string) (topic string, partition int32, ok bool) {
+// ParseTopicPath takes a path below TopicsPath apart, that of a topic's node
+// (whose partition is -1) or of a state's. ok is false for anything else, such as the nodes in between.
+func ParseTopicPath(path string) (topic string, partition int32, ok bool) {
 	rest, found := strings.CutPrefix(path, TopicsPath+"/")
 	if !found {
 		return "", 0, false
