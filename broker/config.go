@@ -51,6 +51,8 @@ type Config struct {
 	Listen func(network, address string) (net.Listener, error)
 	// Logger takes what operators read; none if nil.
 	Logger *zap.Logger
+
+	openReplicas func(*Broker) (replicas, peers)
 }
 
 // Listener is a place where clients connect.

@@ -1,0 +1,36 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"holt/broker/journal"
+	"holt/broker/kerror"
+	"holt/broker/metadata"
+	"holt/broker/protocol"
+	"holt/broker/record"
+)
+
+// coordinatorLog is journal.Log on the replicas of an internal topic.
+type coordinatorLog struct {
+	broker *Broker
+	topic  string
+}
+
+// Append is of journal.Log.
+func (l *coordinatorLog) Append(w journal.Write, done func(offset int64, code kerror.Code)) {
+	l.broker.replicas.Append(appendSpec{
+		tp: metadata.TopicPartition{Topic: l.topic, Partition: w.Partition}, records: w.Batch, acks: -1,
+		timeout: l.timeout(), leaderEpoch: w.LeaderEpoch, origin: record.Coordinator,
+	}, func(res protocol.ProducedPartition) { done(res.BaseOffset, res.Code) })
+}
+
+// timeout is how long a coordinator waits for replicas.
+func (l *coordinatorLog) timeout() time.Duration {
+	return millis(l.broker.settings(), "offsets.commit.timeout.ms")
+}
+
+// Load is of journal.Log.
+func (l *coordinatorLog) Load(ctx context.Context, partition, leaderEpoch int32, visit func(record.Batch) error) error {
+	return l.broker.replicas.Load(ctx, metadata.TopicPartition{Topic: l.topic, Partition: partition}, leaderEpoch, visit)
+}
