@@ -154,14 +154,8 @@ func (r *FetchRequest) decodeTopics(c *cursor, flexible bool) {
 		if flexible {
 			c.tags(nil)
 		}
-		t.Partitions = r.flat[first:]
+		t.Partitions = slices.Clip(r.flat[first:])
 		r.Topics = append(r.Topics, t)
-	}
-	next := 0
-	for i := range r.Topics {
-		n := len(r.Topics[i].Partitions)
-		r.Topics[i].Partitions = r.flat[next : next+n : next+n]
-		next += n
 	}
 }
 
@@ -212,14 +206,8 @@ func (r *FetchRequest) decodeForgotten(c *cursor, flexible bool) {
 		if flexible {
 			c.tags(nil)
 		}
-		t.Partitions = r.flatForgotten[first:]
+		t.Partitions = slices.Clip(r.flatForgotten[first:])
 		r.Forgotten = append(r.Forgotten, t)
-	}
-	next := 0
-	for i := range r.Forgotten {
-		n := len(r.Forgotten[i].Partitions)
-		r.Forgotten[i].Partitions = r.flatForgotten[next : next+n : next+n]
-		next += n
 	}
 }
 

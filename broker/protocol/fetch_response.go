@@ -187,7 +187,6 @@ func (r *FetchResponse) Decode(version int16, body []byte) error {
 			return false
 		})
 	}
-	r.cut()
 	if c.bad {
 		return fmt.Errorf("response to %s v%d: %w", Fetch, version, ErrMalformed)
 	}
@@ -211,7 +210,7 @@ func (r *FetchResponse) decodeTopic(c *cursor, version int16, flexible bool) {
 	if flexible {
 		c.tags(nil)
 	}
-	t.Partitions = r.flat[first:]
+	t.Partitions = slices.Clip(r.flat[first:])
 	r.Topics = append(r.Topics, t)
 }
 
@@ -245,7 +244,7 @@ func (r *FetchResponse) decodePartition(c *cursor, version int16, flexible bool)
 	}
 	if records := c.bytes(flexible); len(records) > 0 {
 		r.flatRanges = append(r.flatRanges, Range{Bytes: records})
-		p.Records = r.flatRanges[len(r.flatRanges)-1:]
+		p.Records = slices.Clip(r.flatRanges[len(r.flatRanges)-1:])
 	}
 	if flexible {
 		p.decodeTags(c)
@@ -272,7 +271,7 @@ func (r *FetchResponse) decodeAborted(c *cursor, flexible bool) []AbortedTxn {
 	if len(r.flatAborted) == first {
 		return []AbortedTxn{}
 	}
-	return r.flatAborted[first:]
+	return slices.Clip(r.flatAborted[first:])
 }
 
 func (p *FetchedPartition) decodeTags(c *cursor) {
@@ -304,26 +303,4 @@ func decodeEndpoints(c *cursor) []NodeEndpoint {
 		nodes = append(nodes, node)
 	}
 	return nodes
-}
-
-// cut makes every slice one of the arrays that growing has left.
-func (r *FetchResponse) cut() {
-	next, ranges, aborted := 0, 0, 0
-	for i := range r.Topics {
-		t := &r.Topics[i]
-		n := len(t.Partitions)
-		t.Partitions = r.flat[next : next+n : next+n]
-		next += n
-		for j := range t.Partitions {
-			p := &t.Partitions[j]
-			if len(p.Records) > 0 {
-				p.Records = r.flatRanges[ranges : ranges+1 : ranges+1]
-				ranges++
-			}
-			if n := len(p.Aborted); n > 0 {
-				p.Aborted = r.flatAborted[aborted : aborted+n : aborted+n]
-				aborted += n
-			}
-		}
-	}
 }

@@ -20,7 +20,9 @@ type ProduceRequest struct {
 	TimeoutMillis   int32
 	Topics          []ProduceTopic
 
-	flat []ProducePartition // what the topics' partitions are cut from
+	// What the topics' partitions are cut from. When it grows, those that were cut
+	// before stay good in the old array.
+	flat []ProducePartition
 }
 
 // ProduceTopic is a topic in a ProduceRequest.
@@ -66,26 +68,15 @@ func (r *ProduceRequest) Decode(version int16, body []byte) error {
 		if flexible {
 			c.tags(nil)
 		}
-		r.Topics = append(r.Topics, ProduceTopic{Name: name, Partitions: r.flat[first:]})
+		r.Topics = append(r.Topics, ProduceTopic{Name: name, Partitions: slices.Clip(r.flat[first:])})
 	}
 	if flexible {
 		c.tags(nil)
 	}
-	r.cut()
 	if c.bad {
 		return fmt.Errorf("%s v%d: %w", Produce, version, ErrMalformed)
 	}
 	return nil
-}
-
-// cut makes every topic's partitions a slice of what flat has become by growing.
-func (r *ProduceRequest) cut() {
-	next := 0
-	for i := range r.Topics {
-		n := len(r.Topics[i].Partitions)
-		r.Topics[i].Partitions = r.flat[next : next+n : next+n]
-		next += n
-	}
 }
 
 // Count is the number of partitions.
