@@ -142,7 +142,7 @@ type window struct {
 
 // ahead is how long until another event fits; rate 0 is no limit.
 func (w *window) ahead(now time.Time, rate int) time.Duration {
-	if rate <= 0 {
+	if rate <= 0 || w.full.Before(now) {
 		return 0
 	}
 	return w.full.Sub(now) - time.Second + time.Second/time.Duration(rate)

@@ -238,7 +238,7 @@ func (s *Server) closeIdle() {
 	}
 	before := s.now() - s.cfg.IdleMillis
 	for _, c := range s.all() {
-		if c.active.Load() < before && c.out.muted() <= s.now() {
+		if max(c.active.Load(), c.out.muted()) < before {
 			s.metrics.IdleClosed.Inc()
 			c.Abort(errIdle)
 		}
