@@ -4,22 +4,30 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"holt/broker/journal"
 	"holt/broker/journal/journaltest"
 	"holt/broker/kerror"
 )
 
+// started returns a coordinator that has loaded its partitions, closed at the end.
 func started(b testing.TB, partitions int32) *Coordinator {
-	c := New(Config{Log: &journaltest.Log{Forget: true}, NewID: ids(), Partitions: partitions})
+	loaded := make(chan struct{}, partitions)
+	c := New(Config{Log: &journaltest.Log{Forget: true}, NewID: ids(), Partitions: partitions,
+		OnLoad: func(r journal.LoadResult) {
+			if r.Err != nil {
+				b.Error(r.Err)
+			}
+			loaded <- struct{}{}
+		}})
 	b.Cleanup(c.Close)
 	for p := range partitions {
 		c.Gained(p, 1)
 	}
-	for c.List(kmsg.NewPtrListGroupsRequest()).ErrorCode != 0 {
-		time.Sleep(time.Millisecond)
+	for range partitions {
+		<-loaded
 	}
 	return c
 }
@@ -150,13 +158,7 @@ func BenchmarkJoin(b *testing.B) {
 func BenchmarkMemory(b *testing.B) {
 	const groups = 10000
 	for b.Loop() {
-		c := New(Config{Log: &journaltest.Log{Forget: true}, NewID: ids(), Partitions: 50})
-		for p := range int32(50) {
-			c.Gained(p, 1)
-		}
-		for c.List(kmsg.NewPtrListGroupsRequest()).ErrorCode != 0 {
-			time.Sleep(time.Millisecond)
-		}
+		c := started(b, 50)
 		before := liveHeap()
 		for i := range groups {
 			cl := &client{c: c, group: fmt.Sprint("group", i)}

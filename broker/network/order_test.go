@@ -225,13 +225,15 @@ func TestCloseDrains(t *testing.T) {
 
 // TestCloseDoesNotWaitForever for a handler that does not answer.
 func TestCloseDoesNotWaitForever(t *testing.T) {
+	handling := make(chan struct{})
 	s := startToy(t, Config{DrainMillis: 10}, func(ctx context.Context, r *Request) {
+		close(handling)
 		<-ctx.Done()
 		r.Close(ctx.Err())
 	})
 	c := dial(t, s)
 	c.send(heartbeat(1))
-	time.Sleep(5 * time.Millisecond)
+	<-handling
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
