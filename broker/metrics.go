@@ -77,7 +77,6 @@ func (b *Broker) writeMetrics(p *metricsPage) {
 	p.gauge("holt_broker_controller", "1 on the controller.", truth(b.controller.Active()))
 	p.gauge("holt_broker_topics", "Topics of the cluster.", float64(image.TopicCount()))
 	p.gauge("holt_broker_partitions", "Partitions of the cluster.", float64(image.PartitionCount()))
-	b.writePartitions(p)
 	b.writeNetwork(p)
 	b.writeCoordinators(p)
 	writeRuntime(p)

@@ -13,10 +13,14 @@ type peers interface {
 }
 
 // startStorage opens the directories.
+//
+// TODO(issue 5): there is no broker/partition and no broker/replica yet, so nobody but this
+// package's tests can start a broker. DescribeLogDirs, DescribeProducers and the
+// metrics of partitions come with them.
 func (b *Broker) startStorage(context.Context) error {
 	b.id = b.cfg.ID
 	if b.cfg.openReplicas == nil {
-		return errors.New("no storage yet")
+		return errors.New("this version of Holt has no storage for a broker's partitions yet")
 	}
 	b.replicas, b.peers = b.cfg.openReplicas(b)
 	return nil
@@ -38,14 +42,4 @@ func (b *Broker) leadCoordinators() {
 			b.txns.Lost(p, epoch)
 		}
 	})
-}
-
-func (b *Broker) writePartitions(*metricsPage) {}
-
-func (c *call) describeLogDirs(req *kmsg.DescribeLogDirsRequest) kmsg.Response {
-	return req.ResponseKind()
-}
-
-func (c *call) describeProducers(req *kmsg.DescribeProducersRequest) kmsg.Response {
-	return req.ResponseKind()
 }
