@@ -56,12 +56,16 @@ func (c *call) createOne(ctx context.Context, req *kmsg.CreateTopicsRequest, t *
 	if !r.ok() {
 		return r
 	}
-	if req.ValidateOnly {
-		node, r := c.planTopic(n)
-		if r.ok() {
-			c.describeNew(rt, n, len(node.Partitions), len(node.Partitions[0].Replicas))
-		}
+	node, r := c.planTopic(n)
+	if !r.ok() {
 		return r
+	}
+	if req.ValidateOnly {
+		c.describeNew(rt, n, len(node.Partitions), len(node.Partitions[0].Replicas))
+		return r
+	}
+	if !c.mutations(len(node.Partitions), req.Version >= 6) {
+		return overMutations
 	}
 	if req.TimeoutMillis <= 0 {
 		var cancel context.CancelFunc

@@ -31,7 +31,7 @@ func (c *call) deleteTopics(req *kmsg.DeleteTopicsRequest) kmsg.Response {
 		rt := &resp.Topics[i]
 		rt.Default()
 		rt.Topic, rt.TopicID = req.Topics[i].Topic, req.Topics[i].TopicID
-		r := c.deleteOne(rt, countTopic(req.Topics, &req.Topics[i]))
+		r := c.deleteOne(rt, req.Version, countTopic(req.Topics, &req.Topics[i]))
 		rt.ErrorCode, rt.ErrorMessage = int16(r.code), r.text()
 	}
 	for i := range resp.Topics {
@@ -55,7 +55,7 @@ func countTopic(all []kmsg.DeleteTopicsRequestTopic, t *kmsg.DeleteTopicsRequest
 }
 
 // deleteOne asks the controller to delete a topic, and says its name.
-func (c *call) deleteOne(rt *kmsg.DeleteTopicsResponseTopic, count int) refusal {
+func (c *call) deleteOne(rt *kmsg.DeleteTopicsResponseTopic, version int16, count int) refusal {
 	byID := rt.TopicID != [16]byte{}
 	t := c.topicOf(rt.Topic, rt.TopicID)
 	switch {
@@ -80,6 +80,9 @@ func (c *call) deleteOne(rt *kmsg.DeleteTopicsResponseTopic, count int) refusal 
 	rt.Topic, rt.TopicID = &t.Name, t.ID
 	if !c.settings().BrokerBool("delete.topic.enable") {
 		return refusal{kerror.TopicDeletionDisabled, "delete.topic.enable is false"}
+	}
+	if !c.mutations(len(t.Partitions), version >= 5) {
+		return overMutations
 	}
 	ctx, cancel := context.WithTimeoutCause(c.ctx, treeWait, errTimeout)
 	defer cancel()

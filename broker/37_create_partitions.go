@@ -33,7 +33,7 @@ func (c *call) createPartitions(req *kmsg.CreatePartitionsRequest) kmsg.Response
 		rt.Topic = t.Topic
 		r := refusal{kerror.InvalidRequest, "Duplicate topic in request."}
 		if seen[t.Topic] == 1 {
-			r = c.addPartitions(t, req.ValidateOnly)
+			r = c.addPartitions(t, req.Version, req.ValidateOnly)
 		}
 		rt.ErrorCode, rt.ErrorMessage = int16(r.code), r.text()
 	}
@@ -47,7 +47,7 @@ func (c *call) createPartitions(req *kmsg.CreatePartitionsRequest) kmsg.Response
 	return resp
 }
 
-func (c *call) addPartitions(req *kmsg.CreatePartitionsRequestTopic, validateOnly bool) refusal {
+func (c *call) addPartitions(req *kmsg.CreatePartitionsRequestTopic, version int16, validateOnly bool) refusal {
 	if !c.mayTopic(auth.Alter, req.Topic) {
 		return refusal{kerror.TopicAuthorizationFailed, "The topic authorization is failed."}
 	}
@@ -58,6 +58,9 @@ func (c *call) addPartitions(req *kmsg.CreatePartitionsRequestTopic, validateOnl
 	more, r := c.placeMore(t, req)
 	if !r.ok() || validateOnly {
 		return r
+	}
+	if !c.mutations(len(more), version >= 3) {
+		return overMutations
 	}
 	ctx, cancel := context.WithTimeoutCause(c.ctx, treeWait, errTimeout)
 	defer cancel()

@@ -2,11 +2,13 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
@@ -71,6 +73,45 @@ func TestFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	adm := kadm.NewClient(cl)
-	lag, err := adm.Lag(ctx, "g")
-	t.Log(lag, err)
+	lags, err := adm.Lag(ctx, "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := lags["g"]
+	if offset := g.Lag["orders"][0].Commit.At; g.Error() != nil || g.Lag.Total() != 0 || offset != 10 {
+		t.Errorf("committed %d, behind by %d: %v", offset, g.Lag.Total(), g.Error())
+	}
+}
+
+// TestMutationQuota: who has used up controller_mutation_rate is refused until time has passed,
+// and nothing is made.
+func TestMutationQuota(t *testing.T) {
+	b := startOne(t, metadatatest.NewTree(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	kind, name := "client-id", "greedy"
+	set := kadm.AlterClientQuotaEntry{
+		Entity: kadm.ClientQuotaEntity{{Type: kind, Name: &name}},
+		Ops:    []kadm.AlterClientQuotaOp{{Key: "controller_mutation_rate", Value: 1}},
+	}
+	altered, err := kadm.NewClient(client(t, b)).AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{set})
+	if err != nil || altered[0].Err != nil {
+		t.Fatal(err, altered)
+	}
+	// Each by a connection of its own, since the one that went over is muted.
+	admin := func() *kadm.Client { return kadm.NewClient(client(t, b, kgo.ClientID(name))) }
+	if _, err := admin().CreateTopic(ctx, 30, 1, nil, "large"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = admin().CreateTopic(ctx, 1, 1, nil, "late")
+	if !errors.Is(err, kerr.ThrottlingQuotaExceeded) {
+		t.Errorf("a topic over the quota: %v", err)
+	}
+	if _, err = admin().CreatePartitions(ctx, 1, "large"); err != nil {
+		t.Fatal(err)
+	}
+	topics, err := admin().ListTopics(ctx)
+	if err != nil || topics.Has("late") || len(topics["large"].Partitions) != 30 {
+		t.Errorf("%d partitions, late: %v, %v", len(topics["large"].Partitions), topics.Has("late"), err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holt/broker/auth"
+	"holt/broker/kerror"
 )
 
 // throttleMax bounds how long a client is muted at a time. (Kafka: quota windows together)
@@ -26,6 +27,9 @@ func (c *call) bytesThrottle(kind auth.QuotaKind, bytes int) int32 {
 }
 
 func throttleMillis(d time.Duration) int32 { return int32(min(d, throttleMax).Milliseconds()) }
+
+// overMutations is the answer when mutations says no.
+var overMutations = refusal{kerror.ThrottlingQuotaExceeded, "The throttling quota has been exceeded."}
 
 // mutations counts partitions made or deleted against the client's quota. ok is false if
 // they must not be made (THROTTLING_QUOTA_EXCEEDED), which only versions that know the code
