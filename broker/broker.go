@@ -44,8 +44,7 @@ type Broker struct {
 	layers atomic.Pointer[setting.Layers]
 	ready  atomic.Bool // requests are taken
 
-	unfollow  func() // ends the calls of apply
-	failed    chan error
+	unfollow  func()         // ends the calls of apply
 	wg        sync.WaitGroup // goroutines that handlers began
 	closeOnce sync.Once
 	closeErr  error
@@ -56,14 +55,3 @@ func (b *Broker) ID() int32 { return b.id }
 
 // ClusterID is the cluster's id.
 func (b *Broker) ClusterID() string { return b.clusterID }
-
-// Failed delivers at most one error: that this broker cannot go on, and is to be closed.
-func (b *Broker) Failed() <-chan error { return b.failed }
-
-// fail reports the first failure.
-func (b *Broker) fail(err error) {
-	select {
-	case b.failed <- err:
-	default:
-	}
-}

@@ -28,7 +28,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	cfg = cfg.withDefaults()
 	b := &Broker{cfg: cfg, log: cfg.Logger.Named("broker"), handlers: handlers(), fresh: shared{every: freshEvery},
-		quotas: auth.NewQuotas(), failed: make(chan error, 1)}
+		quotas: auth.NewQuotas()}
 	began := time.Now()
 	for _, step := range []struct {
 		name string

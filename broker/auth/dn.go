@@ -87,7 +87,7 @@ func ParseDNRules(text string) (*DNRules, error) {
 				return nil, err
 			}
 		default:
-			return nil, fmt.Errorf("rule %q begins with neither DEFAULT nor RULE:", rest)
+			return nil, fmt.Errorf("rule %q begins neither with DEFAULT nor with \"RULE:\"", rest)
 		}
 		rules.rules = append(rules.rules, rule)
 		rest = strings.TrimSpace(rest)

@@ -36,11 +36,10 @@ func TestRandom(t *testing.T) {
 
 type chaos struct {
 	*env
-	rand   *rand.Rand
-	rules  *rules
-	held   []held // outcomes that the controller has not heard of
-	topics int
-	log    []string
+	rand  *rand.Rand
+	rules *rules
+	held  []held // outcomes that the controller has not heard of
+	log   []string
 }
 
 type held struct {

@@ -172,12 +172,3 @@ func (c *cursor) tags(known func(tag uint32, field *cursor) bool) {
 		}
 	}
 }
-
-// end returns ErrMalformed unless all was read well. Bytes that are left over
-// are no error, as in the original.
-func (c *cursor) end() error {
-	if c.bad {
-		return ErrMalformed
-	}
-	return nil
-}

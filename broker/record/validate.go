@@ -192,13 +192,14 @@ func validateOwn(b []byte, o ValidateOptions) ([]byte, *Invalid) {
 func validateRecords(b Batch, o ValidateOptions) ([]byte, *Invalid) {
 	convert := o.Compression != nil && o.Compression.Codec != KeepCodec && o.Compression.Codec != b.Codec()
 	maxTimestamp := b.MaxTimestamp()
-	block, release := b.records(), func() {}
+	block := b.records()
 	if b.Codec() == Uncompressed || !o.TrustCompressed || convert || o.readsRecords() {
-		var err error
-		if block, release, err = o.Decompressor.open(b); err != nil {
+		opened, release, err := o.Decompressor.open(b)
+		if err != nil {
 			return nil, refusal(err)
 		}
 		defer release()
+		block = opened
 		var bad *Invalid
 		if maxTimestamp, bad = checkRecords(b, block, o); bad != nil {
 			return nil, bad

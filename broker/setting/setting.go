@@ -137,6 +137,7 @@ func (s *Setting) inRange(value string, n float64) error {
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (s *Setting) invalid(value, why string) error {
+	//lint:ignore ST1005 clients see it, and this is how Kafka puts it
 	return fmt.Errorf("Invalid value %s for configuration %s: %s", value, s.Name, why)
 }
 
