@@ -14,8 +14,7 @@ func (a *app) kafkaWorld() kafka.World {
 	return kafka.World{In: a.stdin, Out: a.stdout, Err: a.stderr, Getenv: a.getenv}
 }
 
-// addKafka adds the commands that speak to a Kafka cluster: topic, produce,
-// consume, group.
+// addKafka adds the commands that speak to a Kafka cluster.
 func (a *app) addKafka(root *cobra.Command) {
 	for _, cmd := range kafka.New(a.kafkaWorld()) {
 		a.adopt(cmd)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -163,7 +165,7 @@ func (c *connection) open(ctx context.Context, more ...kgo.Opt) (*session, error
 			return nil, failure(err, "log in")
 		}
 		seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
-		return nil, &Failure{codeUnreachable, fmt.Errorf("no broker answers at %s: %w\nIs one running there (holt dev, holt broker)? Others are asked with --brokers", strings.Join(seeds, ","), err)}
+		return nil, &Failure{codeUnreachable, fmt.Errorf("no broker answers at %s: %w\nIs one running there? Others are asked with --brokers", strings.Join(seeds, ","), err)}
 	}
 	admin := kadm.NewClient(client)
 	admin.SetTimeoutMillis(int32(c.timeout.Milliseconds()))
@@ -184,9 +186,29 @@ func (c *connection) with(ctx context.Context, do func(context.Context, *kadm.Cl
 	return do(ctx, s.admin)
 }
 
+// coordinatorPause is how long a coordinator that is not there yet is left alone.
+const coordinatorPause = 200 * time.Millisecond
+
+// coordinated asks until there is a coordinator to answer, or ctx has ended. The
+// first question of this kind has a new cluster make the topic of its offsets, and
+// the client library takes NOT_AVAILABLE, the answer meanwhile, for the last word.
+func coordinated[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) {
+			return answer, err
+		}
+		select {
+		case <-time.After(coordinatorPause):
+		case <-ctx.Done():
+			return answer, err
+		}
+	}
+}
+
 // committedBy returns the offsets of a group: none, if there is no such group.
 func committedBy(ctx context.Context, adm *kadm.Client, group string) (kadm.OffsetResponses, error) {
-	offsets, err := adm.FetchOffsets(ctx, group)
+	offsets, err := coordinated(ctx, func() (kadm.OffsetResponses, error) { return adm.FetchOffsets(ctx, group) })
 	if codeOf(err) == codeNotFound {
 		return nil, nil
 	}

@@ -13,14 +13,11 @@ type World struct {
 	Getenv   func(string) string
 }
 
-// New returns the commands topic, produce, consume and group.
+// New returns the commands topic, produce, consume, group and broker.
 func New(w World) []*cobra.Command {
-	return []*cobra.Command{w.topic(), w.produce(), w.consume(), w.group()}
-}
-
-// Broker returns the commands below broker: list, config and log-dirs.
-func Broker(w World) []*cobra.Command {
-	return []*cobra.Command{w.brokerList(), w.brokerConfig(), w.brokerLogDirs()}
+	broker := parent("broker", "Brokers of a Kafka cluster: list, show settings and directories",
+		"  holt broker list\n  holt broker config 1", w.brokerList(), w.brokerConfig(), w.brokerLogDirs())
+	return []*cobra.Command{w.topic(), w.produce(), w.consume(), w.group(), broker}
 }
 
 // base is what the commands that print tables have in common.

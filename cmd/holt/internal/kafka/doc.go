@@ -1,6 +1,6 @@
 // Package kafka is what the command line does with topics, messages and
 // consumer groups of any cluster that speaks Kafka's protocol: the commands
-// topic, produce, consume and group, and those of broker that ask one.
+// topic, produce, consume, group and broker.
 //
 //	New ──▶ cobra commands ──▶ session (client.go) ──▶ franz-go's kgo and kadm
 //	                │

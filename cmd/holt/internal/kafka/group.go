@@ -121,7 +121,7 @@ func (w World) groupDescribe() *cobra.Command {
 }
 
 func (b *base) describeGroups(ctx context.Context, adm *kadm.Client, groups []string, lagOnly bool) error {
-	lags, err := adm.Lag(ctx, groups...)
+	lags, err := coordinated(ctx, func() (kadm.DescribedGroupLags, error) { return adm.Lag(ctx, groups...) })
 	if err != nil {
 		return failure(err, "describe groups")
 	}

@@ -133,7 +133,7 @@ func (b *base) resetGroup(ctx context.Context, adm *kadm.Client, group string, a
 
 // mustBeEmpty fails if the group has members: they would overwrite what is set.
 func mustBeEmpty(ctx context.Context, adm *kadm.Client, group string) error {
-	groups, err := adm.DescribeGroups(ctx, group)
+	groups, err := coordinated(ctx, func() (kadm.DescribedGroups, error) { return adm.DescribeGroups(ctx, group) })
 	if err == nil {
 		err = groups[group].Err
 	}

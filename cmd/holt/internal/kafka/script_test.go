@@ -11,7 +11,9 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 )
 
@@ -32,9 +34,6 @@ func run(ctx context.Context, brokers string, stdin string, args ...string) (std
 	root.SetErr(&talk)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.AddCommand(New(w)...)
-	brokerCommand := &cobra.Command{Use: "broker"}
-	brokerCommand.AddCommand(Broker(w)...)
-	root.AddCommand(brokerCommand)
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(&talk, "holt: %v\n", err)
@@ -88,6 +87,46 @@ func TestScripts(t *testing.T) {
 			return text
 		})
 	})
+}
+
+// TestNewCluster: the commands wait until a coordinator is there, as it takes a moment when the
+// first group of a cluster is asked for.
+func TestNewCluster(t *testing.T) {
+	for _, args := range [][]string{
+		{"consume", "t", "-g", "g", "-o", "start", "-n", "1"},
+		{"group", "describe", "g"},
+		{"group", "reset", "g", "--topic", "t", "--to", "earliest"},
+	} {
+		t.Run(args[0]+" "+args[1], func(t *testing.T) {
+			c := kfake.MustCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+			defer c.Close()
+			brokers := strings.Join(c.ListenAddrs(), ",")
+			if _, talk, code := run(t.Context(), brokers, "hello\n", "produce", "t"); code != 0 {
+				t.Fatal(talk)
+			}
+			refused := 0
+			c.ControlKey(int16(kmsg.FindCoordinator), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				req := r.(*kmsg.FindCoordinatorRequest)
+				if refused++; refused > 1 {
+					c.DropControl()
+					return nil, nil, false
+				}
+				c.KeepControl()
+				resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+				resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+				for _, key := range req.CoordinatorKeys {
+					rc := kmsg.NewFindCoordinatorResponseCoordinator()
+					rc.Key, rc.ErrorCode = key, kerr.CoordinatorNotAvailable.Code
+					resp.Coordinators = append(resp.Coordinators, rc)
+				}
+				return resp, nil, true
+			})
+			_, talk, code := run(t.Context(), brokers, "", args...)
+			if code != 0 && code != codeNotFound || refused < 2 {
+				t.Errorf("exit code %d after %d questions\n%s", code, refused, talk)
+			}
+		})
+	}
 }
 
 // words parts a line at blanks, but for those within '...'.
