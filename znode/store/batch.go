@@ -15,23 +15,39 @@ const indexed = 1
 
 // Prepare implements znode.Store.
 func (s *Store) Prepare(b *znode.Batch) error {
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("write tree: %w", err)
+	err := errors.Join(s.Err(), s.dropLast())
+	if err == nil && !s.mayDefer(b) {
+		err = s.prepare(b)
 	}
-	if err := errors.Join(s.endLookups(), s.dropLast()); err != nil {
-		return fmt.Errorf("write tree: %w", err)
-	}
-	if err := s.write(b); err != nil {
-		s.seal.fail(err)
-		return fmt.Errorf("write tree: %w", err)
-	}
-	var err error
-	if s.next, err = s.db.NewIter(nil); err != nil {
+	if err != nil {
 		return fmt.Errorf("write tree: %w", err)
 	}
 	s.state, s.hasState = b.State, true
-	s.pending = b.Changes
+	s.pending = b
 	return nil
+}
+
+// mayDefer reports whether b needs no batch of its own. After a Flush the view is
+// renewed, lest it keep alive what a compaction has replaced.
+func (s *Store) mayDefer(b *znode.Batch) bool {
+	return s.hasState && valuesOnly(b) && s.deferred.fits(b, s.opts.MemTableBytes/16) && !s.stale.Load()
+}
+
+// prepare writes b, and before it what was deferred, and opens the view that will show it.
+func (s *Store) prepare(b *znode.Batch) error {
+	if err := s.endLookups(); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.write(b); err != nil {
+		s.seal.fail(err)
+		return err
+	}
+	s.stale.Store(false)
+	var err error
+	s.next, err = s.db.NewIter(nil)
+	return err
 }
 
 func (s *Store) dropLast() error {
@@ -45,20 +61,37 @@ func (s *Store) dropLast() error {
 
 // Publish implements znode.Store.
 func (s *Store) Publish() {
-	for i := range s.pending {
-		if c := &s.pending[i]; c.New != nil {
+	b := s.pending
+	for i := range b.Changes {
+		if c := &b.Changes[i]; c.New != nil {
 			s.cache.put(c.New)
 		} else {
 			s.cache.remove(c.Path)
 		}
 	}
 	s.pending = nil
+	if s.next == nil {
+		s.deferred.add(b.Changes, b.Records, &b.State)
+		return
+	}
+	s.deferred.reset(&b.State)
 	s.last, s.view, s.next = s.view, s.next, nil
 }
 
 func (s *Store) write(b *znode.Batch) error {
 	w := s.db.NewBatch()
-	err := s.fill(w, b)
+	turn, _, err := s.fillDeferred(w)
+	if err == nil {
+		err = s.fill(w, b)
+	}
+	if err = s.apply(w, err); err == nil {
+		s.deferred.wrote(turn)
+	}
+	return err
+}
+
+// apply ends w: it goes to the database if it was filled without an error.
+func (s *Store) apply(w *pebble.Batch, err error) error {
 	if err == nil {
 		err = s.makeRoom(int64(w.Len()))
 	}
@@ -125,8 +158,12 @@ func (s *Store) fill(w *pebble.Batch, b *znode.Batch) error {
 			return err
 		}
 	}
+	return s.setState(w, &b.State)
+}
+
+func (s *Store) setState(w *pebble.Batch, state *znode.State) error {
 	var buf [64]byte
-	return w.Set([]byte{spaceState}, appendState(buf[:0], &b.State), nil)
+	return w.Set([]byte{spaceState}, appendState(buf[:0], state), nil)
 }
 
 func setOrDelete(w *pebble.Batch, key, value []byte) error {

@@ -19,7 +19,8 @@
 //
 // # Durability
 //
-// Prepare writes one batch, with the index of the entry in 's'. Batches are
+// Prepare writes one batch, with the index of the entry in 's', or leaves that
+// for later where an entry changes no more than values, see deferred. Batches are
 // atomic and reach the disk in order, when memtables are flushed; so after a
 // crash the database holds the tree as it was after some earlier entry, exactly, and
 // 's' says which. Durable tells how far that is at least. Replaying the log
@@ -27,13 +28,17 @@
 //
 // # Views
 //
-//	Prepare: batch applied, iterator opened      (no reader can see it)
-//	   │
-//	Publish: it becomes the view, changed nodes go to the cache
-//	   │                                         (caller holds off readers)
-//	next Prepare: the former view is closed
+//	          entry that creates or deletes              entry that changes values
+//	Prepare:  batch applied, iterator opened             nothing
+//	   │      (no reader can see it)
+//	Publish:  it becomes the view, nothing is deferred   changed nodes are deferred
+//	   │      changed nodes go to the cache              changed nodes go to the cache
+//	   │      (caller holds off readers)
+//	next
+//	Prepare:  the former view is closed
 //
-// All reads go to the cache, then to clones of the view, so a batch that is in
+// All reads of nodes go to the cache, then to what is deferred, then to clones of the view; scans
+// find the same keys, in either case. So a batch that is in
 // the database but not published is invisible. Clones outlive the view. An
 // iterator serves better than a Pebble snapshot: closing one of those looks for
 // compactions and waits for the manifest's sync when one ends.
@@ -41,7 +46,7 @@
 // # Memory
 //
 // Set by Options and independent of the data: node cache, Pebble's block cache,
-// memtables (up to three before writes wait), and 8 MiB for the filters of parents
+// memtables (up to three before writes wait), what is deferred (a sixteenth of a memtable), and 8 MiB for the filters of parents
 // that get many children (see nursery).
 //
 // # Children by creation
@@ -55,7 +60,8 @@
 //
 // # Concurrency
 //
-// As for znode.Tree: one writer; readers under a lock held off around Publish.
+// As for znode.Tree: one writer; readers under a lock held off around Publish. Flush writes what is
+// deferred on the goroutine of its caller, so that the writer need not wait.
 // Durable, Flush, Checkpoint, Metrics and Err may be called at any time until Close.
 //
 // # Failures

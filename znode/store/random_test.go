@@ -79,6 +79,11 @@ func runRandom(t *testing.T, seed uint64, entries int) {
 				t.Fatalf("entry %d, %+v\n got %+v\nwant %+v", i, entry.Cmds[k], got[k], want)
 			}
 		}
+		if r.IntN(15) == 0 {
+			if err := e.Store.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if r.IntN(20) == 0 {
 			if err := e.Restart(); err != nil {
 				t.Fatal(err)

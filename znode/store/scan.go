@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -130,13 +131,18 @@ func (s *Store) Subtree(path string, visit func(path []byte, dataBytes int)) err
 	for levels, found := 1, true; found; levels++ {
 		found = false
 		err := s.scan(appendBelow(nil, path, levels), nil, func(key, value []byte) (bool, error) {
-			n, ok := decodeDataLen(value)
-			if !ok {
-				return false, errCorrupt
-			}
 			found = true
-			visit(nodeKeyPath(key), n)
-			return true, nil
+			path := nodeKeyPath(key)
+			if d := s.deferred.nodes[string(path)].node; d != nil {
+				visit(path, len(d.Data))
+				return true, nil
+			}
+			n, ok := decodeDataLen(value)
+			if ok {
+				visit(path, n)
+				return true, nil
+			}
+			return false, errCorrupt
 		})
 		if err != nil {
 			return fmt.Errorf("walk %q: %w", path, err)
@@ -189,6 +195,9 @@ func (s *Store) Candidates(after string, visit func([]byte, znode.Owner, int64) 
 
 // Record returns a copy of the caller's record at key, nil if there is none.
 func (s *Store) Record(key []byte) ([]byte, error) {
+	if r, ok := s.deferred.records[string(key)]; ok {
+		return slices.Clone(r.value), nil
+	}
 	v, err := s.get(append([]byte{spaceRecord}, key...))
 	if err != nil {
 		return nil, fmt.Errorf("read record %q: %w", key, err)
@@ -199,10 +208,30 @@ func (s *Store) Record(key []byte) ([]byte, error) {
 // EachRecord calls visit for the caller's records whose keys have the prefix, in
 // order, until it returns an error, which EachRecord then returns. Both slices are valid during the call.
 func (s *Store) EachRecord(prefix []byte, visit func(key, value []byte) error) error {
+	newer := s.deferred.recordKeys(prefix)
+	// upTo visits those that come before key in the order, which may be one of them.
+	upTo := func(key string, all bool) error {
+		for len(newer) > 0 && (all || newer[0] <= key) {
+			k := newer[0]
+			newer = newer[1:]
+			if r := s.deferred.records[k]; r.value != nil {
+				if err := visit([]byte(k), r.value); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
 	err := s.scan(append([]byte{spaceRecord}, prefix...), nil, func(key, value []byte) (bool, error) {
-		err := visit(key[1:], value)
+		err := upTo(string(key[1:]), false)
+		if _, ok := s.deferred.records[string(key[1:])]; err == nil && !ok {
+			err = visit(key[1:], value)
+		}
 		return err == nil, err
 	})
+	if err == nil {
+		err = upTo("", true)
+	}
 	if err != nil {
 		return fmt.Errorf("read records %q: %w", prefix, err)
 	}

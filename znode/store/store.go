@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -32,13 +34,18 @@ type Store struct {
 
 	lookups *pebble.Iterator // on the view, from the first Lookup that missed the cache until Prepare
 	nursery nursery
-	next    *pebble.Iterator // the view with the batch prepared, until Publish
+	next    *pebble.Iterator // the view with the batch prepared, until Publish; nil if that is deferred
 	last    *pebble.Iterator // the former view, until the next Prepare
-	pending []znode.Change   // of the batch prepared
-	key     []byte           // scratch
-	value   []byte           // scratch
-	unseen  int64            // bytes written since makeRoom last looked
+	pending *znode.Batch     // prepared, until Publish
 	closed  bool
+
+	deferred deferred
+	stale    atomic.Bool // the database was written to since the view was opened
+
+	writing sync.Mutex // held for a batch, guards what follows
+	key     []byte     // scratch
+	value   []byte     // scratch
+	unseen  int64      // bytes written since makeRoom last looked
 
 	acls *aclTable
 	seal *seal
@@ -53,8 +60,8 @@ var _ znode.Store = (*Store)(nil)
 func Open(dir string, opts Options) (_ *Store, err error) {
 	s := &Store{
 		opts: opts.withDefaults(), acls: newACLTable(),
-		nursery: nursery{broods: make(map[string]*brood)},
-		seal:    newSeal(), room: make(chan struct{}, 1),
+		nursery: nursery{broods: make(map[string]*brood)}, deferred: newDeferred(),
+		seal: newSeal(), room: make(chan struct{}, 1),
 	}
 	s.cache = newCache(s.opts.CacheBytes)
 	// Pebble takes memtables out of the cache's size.
@@ -136,7 +143,7 @@ func (s *Store) Close() error {
 		}
 	}
 	if s.Err() == nil {
-		errs = append(errs, s.flush())
+		errs = append(errs, s.Flush())
 	}
 	errs = append(errs, s.seal.run(s.db.Close))
 	if err := errors.Join(errs...); err != nil {
@@ -178,9 +185,13 @@ func (s *Store) Durable() (uint64, error) {
 	return state.Applied, nil
 }
 
-// Flush makes all that was prepared durable and waits for it.
+// Flush makes all that was published durable and waits for it.
 func (s *Store) Flush() error {
-	if err := s.flush(); err != nil {
+	err := s.writeDeferred()
+	if err == nil {
+		err = s.flush()
+	}
+	if err != nil {
 		return fmt.Errorf("flush tree: %w", err)
 	}
 	return nil

@@ -21,13 +21,26 @@ func NewGenerator(seed uint64) *Generator {
 
 func pick[T any](g *Generator, of ...T) T { return of[g.r.IntN(len(of))] }
 
-// Entry makes a few commands.
+// Entry makes a few commands. One in three creates and deletes nothing, so that there are runs of such.
 func (g *Generator) Entry() []Command {
 	cmds := make([]Command, 1+g.r.IntN(pick(g, 1, 4, 20)))
+	command := g.command
+	if g.r.IntN(3) == 0 {
+		command = g.update
+	}
 	for i := range cmds {
-		cmds[i] = g.command()
+		cmds[i] = command()
 	}
 	return cmds
+}
+
+func (g *Generator) update() Command {
+	for {
+		switch c := g.single(); c.Op {
+		case wire.OpSetData, wire.OpSetACL, wire.OpCheck, wire.OpReconfig:
+			return c
+		}
+	}
 }
 
 func (g *Generator) command() Command {
