@@ -109,6 +109,9 @@ func (l *Log) openPebble() (*pebble.DB, error) {
 	}()
 	select {
 	case o := <-done:
+		if o.err == nil {
+			o.err = l.Err() // of a directory, see sealedFS; what is open is abandoned
+		}
 		return o.db, o.err
 	case <-l.failed:
 		return nil, l.Err()
@@ -117,7 +120,7 @@ func (l *Log) openPebble() (*pebble.DB, error) {
 
 func (l *Log) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
-		FS:                          l.fs,
+		FS:                          sealedFS{l.fs, l},
 		CacheSize:                   1 << 20,
 		Comparer:                    pebble.DefaultComparer,
 		FormatMajorVersion:          pebble.FormatTableFormatV6,

@@ -93,6 +93,10 @@ func (l *Log) commit(b *pebble.Batch, sync bool) error {
 	if err := l.apply(b, sync); err != nil {
 		return err
 	}
+	// Pebble does not learn of a directory that could not be synced, see sealedFS.
+	if err := l.Err(); err != nil {
+		return err
+	}
 	if sync {
 		return l.watermark.set(l.seq)
 	}
