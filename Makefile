@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare test-kafka-on-holt lint docs clean
+.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare test-kafka-on-holt lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 
 bench: ## Go benchmarks; BENCH selects by name
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+
+sim: ## simulated ensembles under faults, SEEDS (2000) of them with Raft alone and with whole members; SEED repeats one
+	$(GO) test -count 1 -timeout 0 ./quorum/quorumtest ./server -run 'TestSimulation$$' -seeds=$(or $(SEEDS),2000) -seed=$(or $(SEED),0)
 
 test-clients: ## clients nobody here wrote against three server processes; installs them as root
 	$(GO) test -count 1 -timeout 25m ./compat/clients -target=holt

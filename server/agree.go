@@ -142,7 +142,7 @@ func (s *Server) tellDigest() {
 		if m.ID == s.cfg.MemberID {
 			continue
 		}
-		if err := s.member.Send(m.ID, msg); err != nil {
+		if err := s.peers.Send(m.ID, msg); err != nil {
 			s.log.Debug("send digest", zap.Uint64("peer", m.ID), zap.Error(err))
 		}
 	}

@@ -91,7 +91,7 @@ func (c *conn) pushBarrier(h wire.RequestHeader, payload []byte) error {
 	c.pushLocked(r)
 	c.barrier++
 	c.mu.Unlock()
-	c.srv.member.ReadBarrier(func(err error) {
+	c.srv.peers.ReadBarrier(func(err error) {
 		if err != nil {
 			c.out.closeNow() // the member is stopping
 			return

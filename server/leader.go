@@ -32,7 +32,7 @@ func (s *Server) onLeadership(l quorum.Leadership) {
 // to know its first leader, by the log or by a snapshot: what it serves before
 // would be old, and a snapshot ends connections.
 func (s *Server) catchUp() {
-	s.member.ReadBarrier(func(err error) {
+	s.peers.ReadBarrier(func(err error) {
 		if err == nil {
 			close(s.ready)
 		}
@@ -71,7 +71,7 @@ func (s *Server) runTicker() {
 			}
 			s.leaderTick()
 		case <-touch.C:
-			s.reportTouches()
+			s.reportTouches(s.takeTouches())
 			s.tellDigest()
 			s.leaderTick()
 			s.reap()
@@ -111,9 +111,8 @@ func (s *Server) checkLeader() {
 }
 
 // reportTouches tells the leader which sessions were heard of here.
-func (s *Server) reportTouches() {
+func (s *Server) reportTouches(touched []wire.SessionID) {
 	l := s.leadership.Load()
-	touched := s.takeTouches()
 	if len(touched) == 0 || l.leader == 0 {
 		return
 	}
@@ -126,7 +125,7 @@ func (s *Server) reportTouches() {
 	for _, id := range touched {
 		msg = binary.BigEndian.AppendUint64(msg, uint64(id))
 	}
-	if err := s.member.Send(l.leader, msg); err != nil {
+	if err := s.peers.Send(l.leader, msg); err != nil {
 		s.log.Debug("send touches", zap.Uint64("peer", l.leader), zap.Error(err))
 	}
 }

@@ -11,6 +11,14 @@ import (
 // treeFlushBytes of applied entries are what a restart replays at most, about.
 const treeFlushBytes = 3 << 20
 
+// peers is what the pipeline and a leader's duties need of quorum.Member, whose
+// methods say what they do. Simulations have another.
+type peers interface {
+	Propose(entry []byte) error
+	Send(to uint64, payload []byte) error
+	ReadBarrier(done func(error))
+}
+
 // quorumConfig maps the server's configuration onto its Raft member.
 func (s *Server) quorumConfig() quorum.Config {
 	c := quorum.Config{

@@ -95,20 +95,21 @@ type pipeline struct {
 	rounds   rounds
 
 	// On the leader: what waits for an entry, by member, in the order of numbers.
-	lists   map[uint64]*commandList
+	lists   []*commandList
+	turn    int // the list that the last entry began with
 	waiting int // commands in lists
 }
 
 // commandList is what waits of one member.
 type commandList struct {
-	items [][]byte
-	head  int
+	member uint64
+	items  [][]byte
+	head   int
 }
 
 func (p *pipeline) init(s *Server, incarnation uint64) {
 	p.srv, p.incarnation, p.first = s, incarnation, 1
 	p.sendWake.L, p.propWake.L = &p.mu, &p.mu
-	p.lists = make(map[uint64]*commandList)
 	p.rounds.of = make(map[wire.SessionID]int)
 }
 
@@ -162,7 +163,7 @@ func (p *pipeline) takeLocked(batch [][]byte, bytesMax int) (_ [][]byte, size in
 func (p *pipeline) numberLocked() {
 	if p.head == len(p.inflight) {
 		p.inflight, p.head, p.sent = p.inflight[:0], 0, 0
-		p.progress = time.Now()
+		p.progress = p.srv.now()
 	}
 	seq := p.first + uint64(len(p.inflight)-p.head)
 	for _, i := range p.rounds.order(p.fresh) {
@@ -287,7 +288,7 @@ func (p *pipeline) outstanding() int {
 func (p *pipeline) setLeader(leader uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.leader, p.sent, p.progress = leader, p.head, time.Now()
+	p.leader, p.sent, p.progress = leader, p.head, p.srv.now()
 	if leader != p.srv.cfg.MemberID {
 		p.dropLocked()
 	}
@@ -297,8 +298,7 @@ func (p *pipeline) setLeader(leader uint64) {
 // dropLocked forgets what waited here for an entry: the members send again to
 // whoever leads.
 func (p *pipeline) dropLocked() {
-	clear(p.lists)
-	p.waiting = 0
+	p.lists, p.waiting = nil, 0
 }
 
 // tick sends everything again when a message could not be sent, or when nothing
@@ -329,21 +329,39 @@ func (p *pipeline) close() {
 // close.
 func (p *pipeline) runSender() {
 	var batch [][]byte
-	for {
-		p.mu.Lock()
-		for !p.closed && (p.leader == 0 || p.leader == p.srv.cfg.MemberID || !p.pendingLocked()) {
-			p.sendWake.Wait()
-		}
-		if p.closed {
-			p.mu.Unlock()
-			return
-		}
-		leader, size := p.leader, 0
-		batch, size = p.takeLocked(batch[:0], messageBytesMax)
-		p.mu.Unlock()
-		p.send(leader, batch, size)
-		clear(batch)
+	for p.waitFor(&p.sendWake, p.toSendLocked) {
+		batch = p.sendSome(batch)
 	}
+}
+
+// waitFor waits until there is something to do; false: the pipeline is closed.
+func (p *pipeline) waitFor(wake *sync.Cond, somethingLocked func() bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed && !somethingLocked() {
+		wake.Wait()
+	}
+	return !p.closed
+}
+
+func (p *pipeline) toSendLocked() bool {
+	return p.leader != 0 && p.leader != p.srv.cfg.MemberID && p.pendingLocked()
+}
+
+// sendSome sends a message's worth to the leader, if there is something to
+// send. batch is memory to be used again.
+func (p *pipeline) sendSome(batch [][]byte) [][]byte {
+	p.mu.Lock()
+	if !p.toSendLocked() {
+		p.mu.Unlock()
+		return batch
+	}
+	leader, size := p.leader, 0
+	batch, size = p.takeLocked(batch[:0], messageBytesMax)
+	p.mu.Unlock()
+	p.send(leader, batch, size)
+	clear(batch)
+	return batch
 }
 
 func (p *pipeline) send(leader uint64, batch [][]byte, size int) {
@@ -353,7 +371,7 @@ func (p *pipeline) send(leader uint64, batch [][]byte, size int) {
 		msg = binary.AppendUvarint(msg, uint64(len(b)))
 		msg = append(msg, b...)
 	}
-	if err := p.srv.member.Send(leader, msg); err != nil {
+	if err := p.srv.peers.Send(leader, msg); err != nil {
 		p.mu.Lock()
 		p.unsent = true
 		p.mu.Unlock()
@@ -394,11 +412,13 @@ func (p *pipeline) add(member uint64, batch [][]byte) {
 }
 
 func (p *pipeline) listLocked(member uint64) *commandList {
-	l := p.lists[member]
-	if l == nil {
-		l = &commandList{}
-		p.lists[member] = l
+	for _, l := range p.lists {
+		if l.member == member {
+			return l
+		}
 	}
+	l := &commandList{member: member}
+	p.lists = append(p.lists, l)
 	return l
 }
 
@@ -406,41 +426,51 @@ func (p *pipeline) listLocked(member uint64) *commandList {
 // entry is being written goes into the next one together; a command that is
 // alone goes out at once.
 func (p *pipeline) runProposer() {
-	var batch, own [][]byte
-	seen := make(map[wire.SessionID]struct{})
-	self := p.srv.cfg.MemberID
-	for {
-		p.mu.Lock()
-		for !p.closed && p.waiting == 0 && !(p.leader == self && p.pendingLocked()) {
-			p.propWake.Wait()
-		}
-		if p.closed {
-			p.mu.Unlock()
-			return
-		}
-		if p.leader == self && p.pendingLocked() {
-			own, _ = p.takeLocked(own[:0], entryBytesMax)
-			l := p.listLocked(self)
-			l.items = append(l.items, own...)
-			p.waiting += len(own)
-			clear(own)
-		}
-		batch = p.chooseLocked(batch[:0], seen)
-		p.mu.Unlock()
-		if len(batch) > 0 {
-			p.propose(batch)
-		}
-		clear(batch)
+	m := entryMaker{seen: make(map[wire.SessionID]struct{})}
+	for p.waitFor(&p.propWake, p.toProposeLocked) {
+		p.proposeSome(&m)
 	}
+}
+
+// entryMaker is memory that proposeSome uses again.
+type entryMaker struct {
+	batch, own [][]byte
+	seen       map[wire.SessionID]struct{}
+}
+
+func (p *pipeline) toProposeLocked() bool {
+	return p.waiting > 0 || p.leader == p.srv.cfg.MemberID && p.pendingLocked()
+}
+
+// proposeSome proposes one entry of what waits, if something does.
+func (p *pipeline) proposeSome(m *entryMaker) {
+	self := p.srv.cfg.MemberID
+	p.mu.Lock()
+	if p.leader == self && p.pendingLocked() {
+		m.own, _ = p.takeLocked(m.own[:0], entryBytesMax)
+		l := p.listLocked(self)
+		l.items = append(l.items, m.own...)
+		p.waiting += len(m.own)
+		clear(m.own)
+	}
+	m.batch = p.chooseLocked(m.batch[:0], m.seen)
+	p.mu.Unlock()
+	if len(m.batch) > 0 {
+		p.propose(m.batch)
+	}
+	clear(m.batch)
 }
 
 // chooseLocked takes from each list what one entry can have. A command whose
 // session has reads waiting behind an earlier command of the same entry ends its
-// list's part, so that those reads see a state without it.
+// list's part, so that those reads see a state without it. The members take turns
+// at being first.
 func (p *pipeline) chooseLocked(batch [][]byte, seen map[wire.SessionID]struct{}) [][]byte {
 	clear(seen)
 	size := 0
-	for _, l := range p.lists {
+	p.turn++
+	for i := range p.lists {
+		l := p.lists[(p.turn+i)%len(p.lists)]
 		for l.head < len(l.items) && len(batch) < entryCommandsMax && size < entryBytesMax {
 			b := l.items[l.head]
 			session, flags := apply.PeekCommand(b)
@@ -475,7 +505,7 @@ func (p *pipeline) propose(batch [][]byte) {
 	m.EntryCommands.Observe(int64(len(batch)))
 	m.EntryBytes.Observe(int64(len(entry)))
 	m.EntryLast.Set(int64(len(entry)))
-	err := p.srv.member.Propose(entry)
+	err := p.srv.peers.Propose(entry)
 	if err == nil {
 		return
 	}

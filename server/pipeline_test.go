@@ -40,7 +40,7 @@ func TestRounds(t *testing.T) {
 }
 
 func TestEntryTakesARoundOfEveryMember(t *testing.T) {
-	p := &pipeline{lists: map[uint64]*commandList{}}
+	p := &pipeline{}
 	put := func(member uint64, session wire.SessionID, flags apply.Flags) {
 		c := apply.Command{Session: session, Flags: flags}
 		p.listLocked(member).items = append(p.listLocked(member).items, c.AppendTo(nil))

@@ -26,6 +26,7 @@ var errNotServing = errors.New("no leader: not serving")
 type Server struct {
 	cfg     Config
 	log     *zap.Logger
+	clock   func() time.Time // time.Now, but in simulations
 	started time.Time
 	metrics *Metrics
 	auth    *auth.Registry
@@ -35,6 +36,7 @@ type Server struct {
 	state   treeState
 	machine *apply.Machine
 	member  *quorum.Member
+	peers   peers // the member, but in simulations
 	watches *watch.Table
 
 	pipeline     pipeline
@@ -93,6 +95,7 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:           cfg,
 		log:           cfg.Logger.Named("server"),
+		clock:         time.Now,
 		started:       time.Now(),
 		metrics:       newMetrics(),
 		watches:       watch.New(),
@@ -205,6 +208,7 @@ func (s *Server) openState() error {
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
+	s.peers = s.member
 	s.wg.Add(1)
 	go s.watchMember()
 	return nil
@@ -298,9 +302,9 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func (s *Server) now() time.Time { return time.Now() }
+func (s *Server) now() time.Time { return s.clock() }
 
-func (s *Server) uptimeMillis() int64 { return time.Since(s.started).Milliseconds() }
+func (s *Server) uptimeMillis() int64 { return s.now().Sub(s.started).Milliseconds() }
 
 // serving says whether clients are taken: there is a leader, or there was one a
 // moment ago and a client had better wait here than go round in circles.

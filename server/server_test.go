@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,26 @@ import (
 	"holt/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(abandoned...); err != nil {
+			fmt.Fprintln(os.Stderr, "leaked:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// abandoned are the goroutines that simulations leave behind: those of Pebble on a disk
+// that has failed end with the process.
+var abandoned []goleak.Option
+
+// abandons says that the test leaves goroutines behind, and makes sure that those before it have not.
+func abandons(t *testing.T) {
+	goleak.VerifyNone(t, abandoned...)
+	t.Cleanup(func() { abandoned = append(abandoned, goleak.IgnoreCurrent()) })
+}
 
 // newServer starts a server on a disk and over connections in memory.
 func newServer(t *testing.T, change func(*Config)) *Server {

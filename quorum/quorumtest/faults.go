@@ -12,6 +12,7 @@ type network struct {
 	cut          map[[2]uint64]bool
 	loss, double int
 	slow         bool
+	arrives      map[[2]uint64]time.Duration // of the last message of a Load, by sender and receiver
 }
 
 func (w *network) isCut(from, to uint64) bool { return w.cut[[2]uint64{from, to}] }
@@ -36,6 +37,9 @@ func (s *sim) fault() {
 		s.startSome, s.startSome, s.startSome, s.startSome,
 		s.partition, s.oneWay, s.unite, s.unite, s.unite,
 		s.weather, s.freeze, s.disk, s.transfer, s.reconfigure, s.reconfigure,
+	}
+	if s.opts.DiskErrors {
+		faults = append(faults, s.diskError)
 	}
 	s.after(s.between(50*time.Millisecond, time.Second), func() {
 		if s.healing {
@@ -173,6 +177,13 @@ func (s *sim) disk() {
 	}
 }
 
+// diskError has one of the next writes of a member's disk fail, and all after it.
+func (s *sim) diskError() {
+	if n := s.anyUp(); n != nil {
+		n.faulty.failAfter(s.rng.IntN(40))
+	}
+}
+
 func (s *sim) transfer() {
 	if l := s.leader(); l != nil && l.frozen <= s.now {
 		l.core.Transfer(s.nodes[s.rng.IntN(len(s.nodes))].id)
@@ -206,7 +217,9 @@ func (s *sim) reconfigure() {
 	default:
 		change.Add = []quorum.MemberConfig{{ID: n.id, Addr: m.Addr, Learner: !m.Learner}}
 	}
-	change.Data = []byte("change")
+	if s.opts.Load == nil { // a load's state machine might not know what to do with it
+		change.Data = []byte("change")
+	}
 	if err := l.core.ProposeChange(change); err != nil {
 		s.check.count("change refused")
 	}
@@ -219,6 +232,9 @@ func (s *sim) heal() {
 	s.net = network{cut: map[[2]uint64]bool{}}
 	for _, n := range s.nodes {
 		n.frozen, n.slowDisk = 0, 0
+		if n.up && n.faulty.mend() {
+			s.crash(n, false)
+		}
 	}
 	s.healMembers()
 	for _, n := range s.nodes {

@@ -3,9 +3,11 @@ package quorumtest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
@@ -26,9 +28,16 @@ type StateMachine interface {
 type Options struct {
 	// Voters and Learners found the ensemble. Default 3 and 0.
 	Voters, Learners int
-	// Open opens the state machine in a directory of a member's disk. Default:
-	// OpenMachine.
-	Open func(disk vfs.FS, dir string) (StateMachine, error)
+	// Open opens the state machine of a member. Default: OpenMachine.
+	Open func(Seat) (StateMachine, error)
+	// Load is what goes on around a simulated ensemble. Default: entries of a few
+	// bytes, proposed to whoever leads.
+	Load Load
+	// World is what the load uses; the simulation fills it in. Needed with a load.
+	World *World
+	// DiskErrors has disks fail now and then: a member whose disk has failed must
+	// do nothing but end, and is started on what is on it.
+	DiskErrors bool
 	// FlushBytes and LogBytes as in quorum.Config. Defaults 2 KiB and 4 KiB, so
 	// that logs are truncated all the time.
 	FlushBytes, LogBytes int64
@@ -36,12 +45,20 @@ type Options struct {
 	Logger *zap.Logger
 }
 
+// Seat is where a state machine is opened.
+type Seat struct {
+	Member      uint64
+	Incarnation uint64 // counts the starts of the member
+	Disk        vfs.FS
+	Dir         string
+}
+
 func (o Options) withDefaults() Options {
 	if o.Voters == 0 {
 		o.Voters = 3
 	}
 	if o.Open == nil {
-		o.Open = func(disk vfs.FS, dir string) (StateMachine, error) { return OpenMachine(disk, dir) }
+		o.Open = func(s Seat) (StateMachine, error) { return OpenMachine(s.Disk, s.Dir) }
 	}
 	if o.FlushBytes == 0 {
 		o.FlushBytes = 2 << 10
@@ -70,6 +87,7 @@ type node struct {
 	check *checker
 
 	disk        *vfs.MemFS
+	faulty      *faultyDisk // in front of disk
 	log         *storage.Log
 	sm          StateMachine
 	core        *quorum.Core
@@ -101,7 +119,9 @@ const (
 // founder.
 func (n *node) start(join bool) (err error) {
 	n.incarnation++
-	if n.sm, err = n.opts.Open(n.disk, stateDir); err != nil {
+	n.faulty = &faultyDisk{}
+	disk := errorfs.Wrap(n.disk, n.faulty)
+	if n.sm, err = n.opts.Open(Seat{n.id, n.incarnation, disk, stateDir}); err != nil {
 		return fmt.Errorf("open state machine: %w", err)
 	}
 	defer func() {
@@ -109,7 +129,7 @@ func (n *node) start(join bool) (err error) {
 			err = errors.Join(err, n.sm.Close())
 		}
 	}()
-	n.log, err = storage.Open(logDir, storage.Options{FS: n.disk, Quiet: true, RecentBytes: 2 << 10, MemTableBytes: 256 << 10})
+	n.log, err = storage.Open(logDir, storage.Options{FS: disk, Quiet: true, RecentBytes: 2 << 10, MemTableBytes: 256 << 10})
 	if err != nil {
 		return err
 	}
@@ -155,15 +175,21 @@ func (n *node) startOn(join bool) (err error) {
 // crash ends the process. The disk keeps all that was written (as when only
 // the process dies), or only what was synced.
 func (n *node) crash(keepUnsynced bool) error {
-	image := n.disk.CrashClone(vfs.CrashCloneCfg{})
+	cfg := vfs.CrashCloneCfg{}
 	if keepUnsynced {
-		image = n.disk // closing adds nothing that matters: no write is under way
+		cfg = vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))}
 	}
-	return n.crashTo(image)
+	return n.crashTo(n.disk.CrashClone(cfg))
 }
 
 func (n *node) crashTo(image *vfs.MemFS) error {
-	err := errors.Join(n.log.Close(), n.sm.Close())
+	var err error
+	if n.faulty.mend() {
+		// What is open may hang, and has nothing to say any more.
+		go abandon(n.log, n.sm)
+	} else {
+		err = errors.Join(n.log.Close(), n.sm.Close())
+	}
 	*n = node{
 		id: n.id, opts: n.opts, check: n.check, disk: image, incarnation: n.incarnation,
 		checkpoints: n.checkpoints, received: n.received,
@@ -177,6 +203,9 @@ func (n *node) pump() error {
 		rd := n.core.Ready()
 		if rd.Leadership != nil {
 			n.check.leadership(n, *rd.Leadership)
+			if n.opts.Load != nil {
+				n.opts.Load.Leadership(n.id, *rd.Leadership)
+			}
 		}
 		n.send(rd.Send)
 		n.snapshots = append(n.snapshots, rd.Snapshots...)

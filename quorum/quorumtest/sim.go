@@ -60,6 +60,8 @@ func Simulate(t *testing.T, seed uint64, lasting time.Duration, o Options) Resul
 
 type violation string
 
+func (v violation) Error() string { return string(v) }
+
 // sim schedules what happens to the members of an ensemble.
 type sim struct {
 	opts  Options
@@ -130,6 +132,9 @@ const spares = 2
 func newSim(seed uint64, o Options) *sim {
 	s := &sim{opts: o.withDefaults(), rng: rand.New(rand.NewPCG(seed, 1)), check: newChecker(nil)}
 	s.net.cut = map[[2]uint64]bool{}
+	if s.opts.World != nil {
+		s.opts.World.s = s
+	}
 	founders := s.opts.Voters + s.opts.Learners
 	for i := range founders + spares {
 		s.nodes = append(s.nodes, &simNode{
@@ -174,7 +179,11 @@ func (s *sim) run(lasting time.Duration) {
 	for _, n := range s.nodes[:s.opts.Voters+s.opts.Learners] {
 		s.start(n)
 	}
-	s.propose()
+	if s.opts.Load != nil {
+		s.opts.Load.Begin()
+	} else {
+		s.propose()
+	}
 	s.read()
 	s.fault()
 	s.until(lasting, func() bool { return false })
@@ -216,7 +225,8 @@ func (s *sim) pump(n *simNode) {
 		return
 	}
 	if err := n.pump(); err != nil {
-		s.check.fail("member %d fails: %v", n.id, err)
+		s.must(n, err)
+		return
 	}
 	s.trace.add(uint64(s.now), n.id, n.core.Leadership().Term, n.sm.Applied())
 	out := n.out
@@ -237,16 +247,16 @@ func (s *sim) pump(n *simNode) {
 		n.applying = true
 		s.on(n, s.between(10*time.Microsecond, time.Millisecond), func() {
 			n.applying = false
-			s.must(n, n.apply())
+			s.must(n, n.try(n.apply))
 		})
 	}
 	if n.flush {
 		n.flush = false
-		s.on(n, s.between(time.Millisecond, 50*time.Millisecond), func() { s.must(n, n.doFlush()) })
+		s.on(n, s.between(time.Millisecond, 50*time.Millisecond), func() { s.must(n, n.try(n.doFlush)) })
 	}
 	if n.checkpoint {
 		n.checkpoint = false
-		s.on(n, s.between(time.Millisecond, 20*time.Millisecond), func() { s.must(n, n.doCheckpoint()) })
+		s.on(n, s.between(time.Millisecond, 20*time.Millisecond), func() { s.must(n, n.try(n.doCheckpoint)) })
 	}
 }
 
@@ -259,8 +269,10 @@ func (s *sim) write(n *simNode) {
 		slow = 0
 	}
 	s.on(n, s.between(0, 300*time.Microsecond)+slow, func() {
-		jobs, err := n.write()
-		s.must(n, err)
+		var jobs []*quorum.Append
+		if !s.must(n, n.try(func() (err error) { jobs, err = n.write(); return err })) {
+			return
+		}
 		if installs(jobs) > 0 && !s.healing && s.chance(5) {
 			// Between the log's part of an installation and the state machine's: too
 			// short a time for faults drawn at random to hit it.
@@ -268,10 +280,12 @@ func (s *sim) write(n *simNode) {
 			return
 		}
 		s.on(n, s.between(0, 30*time.Millisecond)*time.Duration(installs(jobs)), func() {
-			s.must(n, n.install(jobs))
+			if !s.must(n, n.try(func() error { return n.install(jobs) })) {
+				return
+			}
 			s.on(n, s.between(50*time.Microsecond, time.Millisecond)+max(n.slowDisk-slow, 0), func() {
 				n.appending = false
-				s.must(n, n.appended(jobs))
+				s.must(n, n.try(func() error { return n.appended(jobs) }))
 			})
 		})
 	})
@@ -284,10 +298,19 @@ func installs(jobs []*quorum.Append) int {
 	return 0
 }
 
-func (s *sim) must(n *simNode, err error) {
-	if err != nil {
-		s.check.fail("member %d: %v", n.id, err)
+// must reports whether the member goes on: it ends if its disk has failed. Any
+// other failure is a violation.
+func (s *sim) must(n *simNode, err error) bool {
+	switch {
+	case err == nil:
+		return true
+	case n.faulty.hasFailed():
+		s.check.count("disk error")
+		s.crash(n, s.chance(2))
+		return false
 	}
+	s.check.fail("member %d: %v", n.id, err)
+	return false
 }
 
 // transmit sends a message over the simulated network, encoded and decoded as
@@ -332,9 +355,10 @@ func (s *sim) sendSnapshot(from *simNode, m *raftpb.Message) {
 			s.must(from, err)
 			msg, err := transport.DecodeMessage(b)
 			s.must(from, err)
-			ok, err = to.receive(msg, from.node)
-			s.must(to, err)
-			s.pump(to)
+			err = to.try(func() (err error) { ok, err = to.receive(msg, from.node); return err })
+			if s.must(to, err) {
+				s.pump(to)
+			}
 		}
 		if from.up && from.incarnation == inc {
 			s.on(from, time.Millisecond, func() { from.core.SnapshotSent(m.GetTo(), ok) })
@@ -392,8 +416,12 @@ func (s *sim) barrierOn(n *simNode) {
 
 func (s *sim) closeAll() {
 	for _, n := range s.nodes {
-		if n.log != nil {
-			n.log.Close() // the disk is thrown away
+		if n.log != nil { // the disk is thrown away
+			if n.faulty.hasFailed() {
+				go abandon(n.log, n.sm)
+				continue
+			}
+			n.log.Close()
 		}
 		if n.sm != nil {
 			n.sm.Close()
@@ -420,6 +448,9 @@ func (s *sim) settle() {
 	if !s.settled() {
 		s.check.fail("ensemble does not settle: %s", s.describe())
 	}
+	if s.opts.Load != nil {
+		s.opts.Load.End()
+	}
 	for _, n := range s.nodes {
 		if n.up {
 			s.check.matchLog(n.node)
@@ -430,11 +461,12 @@ func (s *sim) settle() {
 // settled: entries made after healing have reached all members.
 func (s *sim) settled() bool {
 	l := s.leader()
-	if l == nil || l.core.Status().Joint {
+	if l == nil || l.core.Status().Joint || s.opts.Load != nil && !s.opts.Load.Quiet() {
 		return false
 	}
 	for _, m := range l.core.Members() {
-		if n := s.node(m.ID); !n.up || n.sm.Applied() < s.goal {
+		n := s.node(m.ID)
+		if !n.up || n.sm.Applied() < s.goal || s.opts.Load != nil && n.sm.Applied() < l.sm.Applied() {
 			return false
 		}
 	}

@@ -3,13 +3,33 @@ package quorumtest
 import (
 	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(abandoned...); err != nil {
+			fmt.Fprintln(os.Stderr, "leaked:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// abandoned are the goroutines that simulations leave behind: those of Pebble on a disk
+// that has failed end with the process.
+var abandoned []goleak.Option
+
+// abandons says that the test leaves goroutines behind, and makes sure that those before it have not.
+func abandons(t *testing.T) {
+	goleak.VerifyNone(t, abandoned...)
+	t.Cleanup(func() { abandoned = append(abandoned, goleak.IgnoreCurrent()) })
+}
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "simulate this seed only")
@@ -22,11 +42,12 @@ const simulated = 20 * time.Second
 // reached are the situations that a run of many seeds must have been in. One
 // that no seed reaches any more is coverage lost.
 var reached = []string{
-	"all crash", "barrier", "crash", "crash during write", "installation repeated", "leader change", "log overwritten", "membership changed",
+	"all crash", "barrier", "crash", "crash during write", "disk error", "installation repeated", "leader change", "log overwritten", "membership changed",
 	"message lost", "partition", "power loss", "snapshot installed", "snapshot not needed", "truncation",
 }
 
 func TestSimulation(t *testing.T) {
+	abandons(t)
 	first, n := uint64(1), *seedsFlag
 	if *seedFlag != 0 {
 		first, n = *seedFlag, 1
@@ -34,7 +55,7 @@ func TestSimulation(t *testing.T) {
 	total := map[string]int{}
 	for seed := first; seed < first+n; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			o := Options{}
+			o := Options{DiskErrors: seed%3 == 1}
 			if seed%4 == 0 {
 				o.Voters = 5
 			}

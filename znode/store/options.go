@@ -23,6 +23,9 @@ type Options struct {
 	// PageIndexMin is the number of children from which on a node has an index
 	// of them by creation; default 4096.
 	PageIndexMin int
+	// Quiet keeps Pebble from compacting by itself, so that a simulation repeats
+	// exactly.
+	Quiet bool
 }
 
 func (o Options) withDefaults() Options {
@@ -66,6 +69,7 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 		},
 	}
 	o.Experimental.ReadCompactionRate = 0
+	o.DisableAutomaticCompactions, o.DisableTableStats = s.opts.Quiet, s.opts.Quiet
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].IndexBlockSize = 256 << 10

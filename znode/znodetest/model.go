@@ -56,6 +56,25 @@ func (m *Model) clone() map[string]*modelNode {
 	return c
 }
 
+// Node returns what is at a path; false: nothing.
+func (m *Model) Node(path string) (data []byte, stat wire.Stat, ok bool) {
+	n := m.nodes[path]
+	if n == nil {
+		return nil, wire.Stat{}, false
+	}
+	return n.data, m.stat(path), true
+}
+
+// Digest is that of the tree, as Dump writes it.
+func (m *Model) Digest() (digest uint64) {
+	for p, n := range m.nodes {
+		if !strings.HasPrefix(p, "/zookeeper/") {
+			digest += n.digest(p)
+		}
+	}
+	return digest
+}
+
 // Run carries a command out.
 func (m *Model) Run(zxid wire.Zxid, now int64, c *Command) Result {
 	m.zxid, m.now, m.events = zxid, now, nil
