@@ -20,16 +20,18 @@ type cache struct {
 }
 
 // shard is one part of the cache with its own lock, padded so that no two share a cache line.
+//
+// Its slots are a hash table with linear probing, so that finding a node takes one place in memory
+// besides the node. Nothing is between a slot and the place its hash asks for but slots in use.
 type shard struct {
 	mu    sync.Mutex
-	index map[uint64]int32 // hash of path -> slot
-	slots []slot
-	free  []int32
+	slots []slot // a power of two of them, less than four fifths in use
+	used  int
 	hand  int
 	bytes int64
 	max   int64
 	hits  int64
-	_     [24]byte
+	_     [32]byte
 }
 
 type slot struct {
@@ -42,8 +44,9 @@ type slot struct {
 const (
 	shardsMax     = 64
 	shardBytesMin = 256 << 10
-	// slotOverhead is what a slot and its place in the index take.
+	// slotOverhead is what a slot takes, with its share of the free ones.
 	slotOverhead = 48
+	slotsMin     = 16
 )
 
 func newCache(bytes int64) *cache {
@@ -53,7 +56,7 @@ func newCache(bytes int64) *cache {
 	}
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, n), mask: uint64(n - 1)}
 	for i := range c.shards {
-		c.shards[i].index = make(map[uint64]int32)
+		c.shards[i].slots = make([]slot, slotsMin)
 		c.shards[i].max = bytes / int64(n)
 	}
 	return c
@@ -69,14 +72,12 @@ func (c *cache) get(path string) *znode.Node { return c.find(c.hash(path), path)
 func (c *cache) find(h uint64, path string) *znode.Node {
 	s := c.shard(h)
 	s.mu.Lock()
-	if i, ok := s.index[h]; ok {
-		sl := &s.slots[i]
-		if n := sl.node; n.Path == path {
-			sl.ref = true
-			s.hits++
-			s.mu.Unlock()
-			return n
-		}
+	if sl := &s.slots[s.place(h)]; sl.node != nil && sl.node.Path == path {
+		sl.ref = true
+		s.hits++
+		n := sl.node
+		s.mu.Unlock()
+		return n
 	}
 	s.mu.Unlock()
 	return nil
@@ -89,24 +90,24 @@ func (c *cache) put(n *znode.Node) {
 	s := c.shard(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, ok := s.index[h]
+	i := s.place(h)
+	sl := &s.slots[i]
 	if size > s.max/4 {
-		if ok { // too large to keep, but what is there is stale
+		if sl.node != nil { // too large to keep, but what is there is stale
 			s.drop(i)
 		}
 		return
 	}
-	if ok {
-		sl := &s.slots[i]
-		s.bytes += size - int64(sl.size)
-		sl.node, sl.size = n, int32(size)
-	} else {
-		i = s.slot()
-		s.slots[i] = slot{node: n, hash: h, size: int32(size)}
-		s.index[h] = i
-		s.bytes += size
+	if sl.node == nil {
+		sl.hash = h
+		s.used++
 	}
-	s.evict(i)
+	s.bytes += size - int64(sl.size)
+	sl.node, sl.size = n, int32(size)
+	s.evict(n)
+	if s.used >= len(s.slots)/5*4 {
+		s.grow()
+	}
 }
 
 // remove forgets the node at path, if it is there.
@@ -115,43 +116,58 @@ func (c *cache) remove(path string) {
 	s := c.shard(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i, ok := s.index[h]; ok {
+	if i := s.place(h); s.slots[i].node != nil {
 		s.drop(i)
 	}
 }
 
-func (s *shard) slot() int32 {
-	if k := len(s.free); k > 0 {
-		i := s.free[k-1]
-		s.free = s.free[:k-1]
-		return i
+// place returns the slot of a hash, or the free one that it would take.
+func (s *shard) place(h uint64) int {
+	mask := len(s.slots) - 1
+	i := int(h) & mask
+	for s.slots[i].node != nil && s.slots[i].hash != h {
+		i = (i + 1) & mask
 	}
-	s.slots = append(s.slots, slot{})
-	return int32(len(s.slots) - 1)
+	return i
 }
 
-func (s *shard) drop(i int32) {
-	sl := &s.slots[i]
-	delete(s.index, sl.hash)
-	s.bytes -= int64(sl.size)
-	*sl = slot{}
-	s.free = append(s.free, i)
-}
-
-// evict makes room, sparing slot keep. It ends as no node is larger than a quarter of the shard.
-func (s *shard) evict(keep int32) {
-	for s.bytes > s.max {
-		s.hand++
-		if s.hand >= len(s.slots) {
-			s.hand = 0
+// drop frees slot i, and moves those after it up that had to make way.
+func (s *shard) drop(i int) {
+	s.bytes -= int64(s.slots[i].size)
+	s.used--
+	mask := len(s.slots) - 1
+	for j := (i + 1) & mask; s.slots[j].node != nil; j = (j + 1) & mask {
+		if wish := int(s.slots[j].hash) & mask; (j-wish)&mask >= (j-i)&mask {
+			s.slots[i] = s.slots[j]
+			i = j
 		}
+	}
+	s.slots[i] = slot{}
+}
+
+func (s *shard) grow() {
+	old := s.slots
+	s.slots = make([]slot, 2*len(old))
+	for _, sl := range old {
+		if sl.node != nil {
+			s.slots[s.place(sl.hash)] = sl
+		}
+	}
+}
+
+// evict makes room, sparing keep. It ends as no node is larger than a quarter of the shard.
+func (s *shard) evict(keep *znode.Node) {
+	for s.bytes > s.max {
+		s.hand = s.hand & (len(s.slots) - 1)
 		sl := &s.slots[s.hand]
 		switch {
-		case sl.node == nil || int32(s.hand) == keep:
+		case sl.node == nil || sl.node == keep:
 		case sl.ref:
 			sl.ref = false
 		default:
-			s.drop(int32(s.hand))
+			s.drop(s.hand) // another node may be here now
+			continue
 		}
+		s.hand++
 	}
 }
