@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type Broker struct {
 	dir     string // holds server.properties, data and log
 	heapMiB int
 	program *Installation
+	holt    string // path of the command that runs instead of program, or ""
 
 	mu   sync.Mutex
 	proc *ensemble.Process // guarded by mu; nil before the first Start
@@ -64,14 +66,20 @@ func (b *Broker) Start() error {
 	if b.proc.Running() {
 		return fmt.Errorf("%s runs already", b.name())
 	}
-	// The process is bound to no context: it lives until it is stopped.
-	cmd := b.program.java(context.Background(), b.heapMiB, "broker.log4j", "kafka.Kafka", b.propertiesPath())
-	p, err := ensemble.StartProcess(b.name(), cmd, b.LogPath())
+	p, err := ensemble.StartProcess(b.name(), b.command(), b.LogPath())
 	if err != nil {
 		return err
 	}
 	b.proc = p
 	return nil
+}
+
+// command returns the broker's process, which is bound to no context: it lives until it is stopped.
+func (b *Broker) command() *exec.Cmd {
+	if b.holt != "" {
+		return exec.Command(b.holt, "broker", b.propertiesPath())
+	}
+	return b.program.java(context.Background(), b.heapMiB, "broker.log4j", "kafka.Kafka", b.propertiesPath())
 }
 
 func (b *Broker) current() *ensemble.Process {

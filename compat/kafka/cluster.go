@@ -27,12 +27,14 @@ type Config struct {
 	Settings []string
 	// HeapMiB bounds each broker's heap; 0 means 512.
 	HeapMiB int
+	// Holt is the path of the command holt, whose brokers run then. Empty runs Apache Kafka's.
+	Holt string
 }
 
 // Cluster is a set of brokers that Close ends.
 type Cluster struct {
-	*Installation
-	brokers []*Broker
+	*Installation // nil with brokers of Holt
+	brokers       []*Broker
 }
 
 // readyTimeout bounds the time from the start of all brokers until each one serves.
@@ -40,9 +42,12 @@ const readyTimeout = 90 * time.Second
 
 // New lays out the directories of a cluster and obtains its program. No process runs yet.
 func New(ctx context.Context, cfg Config) (*Cluster, error) {
-	program, err := Load(ctx)
-	if err != nil {
-		return nil, err
+	var program *Installation
+	if cfg.Holt == "" {
+		var err error
+		if program, err = Load(ctx); err != nil {
+			return nil, err
+		}
 	}
 	n := max(cfg.Brokers, 1)
 	heap := cfg.HeapMiB
@@ -55,7 +60,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{Installation: program}
 	for i := range n {
-		b := &Broker{id: i + 1, port: ports[i], dir: filepath.Join(cfg.Dir, fmt.Sprint("broker", i+1)), heapMiB: heap, program: program}
+		b := &Broker{id: i + 1, port: ports[i], dir: filepath.Join(cfg.Dir, fmt.Sprint("broker", i+1)), heapMiB: heap, program: program, holt: cfg.Holt}
 		c.brokers = append(c.brokers, b)
 		if err := b.layOut(append(defaults(cfg, n), cfg.Settings...)); err != nil {
 			return nil, fmt.Errorf("lay out %s: %w", b.name(), err)

@@ -1,6 +1,7 @@
 // Package kafka runs Apache Kafka, unmodified and in its ZooKeeper mode, as real
 // processes on this machine: brokers on a coordination ensemble, and the
-// command-line tools, against those or any other brokers.
+// command-line tools, against those or any other brokers. Config.Holt has it run
+// the brokers of Holt in the same way.
 //
 //	         tools, clients
 //	              │
