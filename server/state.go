@@ -92,10 +92,12 @@ func (t *treeState) adopt(s *store.Store, number int) {
 	t.unwatch = func() { close(stop); <-ended }
 }
 
-// closeStore closes the store; it may be replaced afterwards.
+// closeStore closes the store, for good also if that fails; it may be replaced afterwards.
 func (t *treeState) closeStore() error {
 	t.unwatch()
-	return t.store.Close()
+	s := t.store
+	t.store = nil
+	return s.Close()
 }
 
 func treeNumber(name string) (int, bool) {
@@ -196,7 +198,6 @@ func (t *treeState) replace(from string) error {
 	}
 	opened, err := store.Open(t.path(next), t.opts)
 	if err != nil {
-		t.store = nil
 		return err
 	}
 	old := t.path(t.number)
@@ -244,9 +245,7 @@ func (t *treeState) close() error {
 	if t.store == nil {
 		return nil
 	}
-	err := t.closeStore()
-	t.store = nil
-	return err
+	return t.closeStore()
 }
 
 // Durable implements quorum.StateMachine.

@@ -280,6 +280,9 @@ func (s *sim) write(n *simNode) {
 			return
 		}
 		s.on(n, s.between(0, 30*time.Millisecond)*time.Duration(installs(jobs)), func() {
+			if installs(jobs) > 0 && s.opts.DiskErrors && !s.healing && s.chance(4) {
+				n.faulty.failAfter(s.rng.IntN(30)) // in the middle of it
+			}
 			if !s.must(n, n.try(func() error { return n.install(jobs) })) {
 				return
 			}
