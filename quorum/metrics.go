@@ -1,6 +1,10 @@
 package quorum
 
-import "holt/wire/metric"
+import (
+	"holt/quorum/storage"
+	"holt/quorum/transport"
+	"holt/wire/metric"
+)
 
 // Metrics are counted always and may be read at any time.
 type Metrics struct {
@@ -34,3 +38,9 @@ type Metrics struct {
 
 // Metrics returns the member's counters.
 func (m *Member) Metrics() *Metrics { return &m.metrics }
+
+// LogMetrics returns the counters of the log's disk.
+func (m *Member) LogMetrics() *storage.Metrics { return m.log.Metrics() }
+
+// PeerMetrics returns the counters of the connections to peers.
+func (m *Member) PeerMetrics() *transport.Metrics { return m.transport.Metrics() }

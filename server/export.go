@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"holt/server/admin"
-	"holt/wire"
 	"holt/wire/metric"
 )
 
@@ -42,40 +41,104 @@ func (e exporter) histogram(name, help string, h *metric.Histogram) {
 func (s *Server) Metrics(visit func(*admin.Metric)) {
 	e := exporter{visit}
 	s.metrics.export(e)
+	s.exportWatches(e)
 	if s.machine != nil {
 		s.exportApply(e)
+		s.exportStore(e)
+		s.exportSessions(e)
 	}
 	if s.member != nil {
+		s.exportPipeline(e)
 		s.exportQuorum(e)
+		s.exportLog(e)
+		s.exportPeers(e)
 	}
+}
+
+func (s *Server) exportWatches(e exporter) {
+	m := s.watches.Metrics()
+	e.counter("holt_watches_set", "watches set, those that were there already included", m.Set.Load())
+	e.counter("holt_watch_changes", "changes of nodes while there was any watch", m.Changes.Load())
+	e.counter("holt_watch_notifications", "watchers that were told of a change", m.Notified.Load())
+}
+
+func (s *Server) exportSessions(e exporter) {
+	s.trackerMu.Lock()
+	tracked, m := s.tracker.Len(), s.tracker.Metrics()
+	s.trackerMu.Unlock()
+	e.gauge("holt_sessions_tracked", "sessions whose silence this member measures, if it leads", int64(tracked))
+	e.counter("holt_session_touches", "times this leader was told that a session lives", m.Touches.Load())
+	e.counter("holt_session_expiries", "times this leader found a session's time up", m.Expired.Load())
+}
+
+// exportPipeline shows what waits on its way to the log.
+func (s *Server) exportPipeline(e exporter) {
+	p := &s.pipeline
+	p.mu.Lock()
+	fresh, inflight, waiting := len(p.fresh), len(p.inflight)-p.head, p.waiting
+	p.mu.Unlock()
+	e.gauge("holt_pipeline_fresh", "commands of this member's clients without a number", int64(fresh))
+	e.gauge("holt_pipeline_inflight", "commands of this member's clients that were numbered and not applied", int64(inflight))
+	e.gauge("holt_pipeline_waiting", "commands that wait for an entry, if this member leads", int64(waiting))
+}
+
+// exportStore shows the tree's cache and disk. They start anew when a snapshot replaces the tree.
+func (s *Server) exportStore(e exporter) {
+	s.state.mu.RLock()
+	defer s.state.mu.RUnlock()
+	if s.state.store == nil {
+		return
+	}
+	c, m := s.state.store.CacheStats(), s.state.store.Metrics()
+	e.counter("holt_cache_hits", "nodes found in memory", c.Hits)
+	e.counter("holt_cache_misses", "nodes looked for on disk, or that are not there", c.Misses)
+	e.gauge("holt_cache_nodes", "nodes in memory", c.Nodes)
+	e.gauge("holt_cache_bytes", "bytes they take", c.Bytes)
+	e.counter("holt_tree_batches", "batches written to the tree's database", m.Batches.Load())
+	e.counter("holt_tree_batch_bytes", "bytes of these", m.BatchBytes.Load())
+	e.histogram("holt_tree_flush_seconds", "seconds of writing a memtable of the tree to disk", &m.FlushNanos)
+	e.summary("holt_tree_flush_bytes", "bytes of the files that made", &m.FlushBytes, 1)
+	e.histogram("holt_tree_compaction_seconds", "seconds of one compaction of the tree", &m.CompactionNanos)
+	e.summary("holt_tree_compaction_bytes", "bytes of the files that made", &m.CompactionBytes, 1)
+}
+
+func (s *Server) exportLog(e exporter) {
+	m := s.member.LogMetrics()
+	e.histogram("holt_log_sync_seconds", "seconds of appending one batch to the log's file and syncing it", &m.SyncNanos)
+	e.summary("holt_log_sync_bytes", "bytes of such a batch", &m.SyncBytes, 1)
+	e.counter("holt_log_batches_unsynced", "batches nothing rested on yet", m.Unsynced.Load())
+	e.histogram("holt_log_flush_seconds", "seconds of writing a memtable of the log to disk", &m.FlushNanos)
+	e.histogram("holt_log_compaction_seconds", "seconds of one compaction of the log", &m.CompactionNanos)
+}
+
+func (s *Server) exportPeers(e exporter) {
+	m := s.member.PeerMetrics()
+	e.counter("holt_peer_connections", "connections made to other members", m.Connections.Load())
+	e.counter("holt_peer_writes", "writes to their sockets", m.Writes.Load())
+	e.counter("holt_peer_sent_bytes", "bytes sent to them, snapshots aside", m.BytesSent.Load())
+	e.counter("holt_peer_frames", "frames received from them", m.Frames.Load())
+	e.counter("holt_peer_received_bytes", "bytes of these", m.BytesReceived.Load())
+	e.counter("holt_peer_raft_messages_sent", "messages of Raft's handed to a connection", m.RaftSent.Load())
+	e.counter("holt_peer_messages_dropped", "messages that found no connection, or a full queue", m.Dropped.Load())
 }
 
 func (m *Metrics) export(e exporter) {
 	e.counter("connection_request_count", "connect requests received", m.ConnectRequests.Load())
 	e.counter("connection_rejected", "connections refused by a bound", m.ConnectionsRejected.Load())
 	e.counter("stale_sessions_expired", "sessions this leader let expire", m.SessionsExpired.Load())
-	e.summary("readlatency", "ms from a read's receipt to its reply", &m.ReadLatency, millis)
-	e.summary("updatelatency", "ms from a write's receipt to its reply", &m.UpdateLatency, millis)
+	reads, updates := m.kinds()
+	e.visit(&admin.Metric{Name: "readlatency", Help: "ms from a read's receipt to its reply", Kind: admin.AdvancedSummary, Values: &reads, Scale: millis})
+	e.visit(&admin.Metric{Name: "updatelatency", Help: "ms from a write's receipt to its reply", Kind: admin.AdvancedSummary, Values: &updates, Scale: millis})
 	e.summary("holt_entry_commands", "commands in one Raft entry", &m.EntryCommands, 1)
 	e.summary("holt_entry_bytes", "bytes of one Raft entry", &m.EntryBytes, 1)
 	for op := range m.Latency {
-		snap := m.Latency[op].Snapshot()
-		if snap.Count() == 0 {
+		if m.Latency[op].Empty() {
 			continue
 		}
+		snap := m.Latency[op].Snapshot()
 		e.visit(&admin.Metric{Name: "holt_request_seconds", Help: "seconds from a request's receipt to its reply",
-			Label: "op", LabelValue: slotName(op), Kind: admin.Histogram, Values: snap, Scale: seconds})
+			Label: "op", LabelValue: opOfSlot(op).String(), Kind: admin.Histogram, Values: snap, Scale: seconds})
 	}
-}
-
-func slotName(slot int) string {
-	switch slot {
-	case slotCloseSession:
-		return wire.OpCloseSession.String()
-	case slotCreateSession:
-		return wire.OpCreateSession.String()
-	}
-	return wire.OpCode(slot).String()
 }
 
 func (s *Server) exportApply(e exporter) {

@@ -31,7 +31,9 @@ func TestMetricsOverHTTP(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		for _, name := range []string{"znode_count 5", "fsynctime_count ", "holt_raft_term ", "holt_apply_entries ", "holt_log_write_seconds_bucket{le="} {
+		for _, name := range []string{"znode_count 5", "fsynctime_count ", "holt_raft_term ", "holt_apply_entries ", "holt_log_write_seconds_bucket{le=",
+			"holt_cache_hits ", "holt_tree_batches ", "holt_log_sync_seconds_count ", "holt_peer_writes ", "holt_watches_set ",
+			"holt_sessions_tracked ", "holt_pipeline_inflight "} {
 			if !strings.Contains(string(page), "\n"+name) {
 				t.Errorf("no %s in\n%s", name, page)
 			}

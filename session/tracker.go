@@ -20,6 +20,7 @@ type Tracker struct {
 	tickMillis int64
 	sessions   map[wire.SessionID]*tracked
 	slots      map[int64][]wire.SessionID
+	metrics    Metrics
 }
 
 type tracked struct {
@@ -64,6 +65,7 @@ func (t *Tracker) Touch(id wire.SessionID, now int64) bool {
 		return false
 	}
 	e.due = max(e.due, t.due(e, now))
+	t.metrics.Touches.Inc()
 	return true
 }
 
@@ -105,6 +107,7 @@ func (t *Tracker) Expired(now int64) []Expiry {
 			t.list(id, e)
 		}
 	}
+	t.metrics.Expired.Add(int64(len(expired)))
 	slices.SortFunc(expired, func(a, b Expiry) int { return cmp.Compare(a.ID, b.ID) })
 	return expired
 }

@@ -54,7 +54,8 @@ type Log struct {
 	db   *pebble.DB
 	opts Options
 	// failed is closed when mu.err is set.
-	failed chan struct{}
+	failed  chan struct{}
+	metrics Metrics
 
 	// Owned by the writer.
 	hardOnDisk Hard

@@ -136,6 +136,8 @@ func (l *Log) pebbleOptions() *pebble.Options {
 		Logger:                      pebbleLogger{l},
 		EventListener: &pebble.EventListener{
 			BackgroundError: l.fatal,
+			FlushEnd:        l.metrics.flushed,
+			CompactionEnd:   l.metrics.compacted,
 			// The reader that found it gets an error, too.
 			DataCorruption: func(info pebble.DataCorruptionInfo) { l.fatal(info.Details) },
 		},

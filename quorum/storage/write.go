@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"go.etcd.io/raft/v3/raftpb"
@@ -112,18 +113,23 @@ func (l *Log) apply(b *pebble.Batch, sync bool) (err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
+	size := int64(b.Len())
 	if !sync {
 		if err := l.db.Apply(b, pebble.NoSync); err != nil {
 			return err
 		}
+		l.metrics.Unsynced.Inc()
 		return b.Close()
 	}
+	started := time.Now()
 	if err := l.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		return err
 	}
 	if err := b.SyncWait(); err != nil {
 		return err
 	}
+	l.metrics.SyncNanos.Observe(int64(time.Since(started)))
+	l.metrics.SyncBytes.Observe(size)
 	return b.Close()
 }
 

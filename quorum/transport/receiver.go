@@ -179,6 +179,8 @@ func (t *Transport) readLane(conn net.Conn, h hello) error {
 		if err != nil {
 			return err
 		}
+		t.metrics.Frames.Inc()
+		t.metrics.BytesReceived.Add(int64(len(body)))
 		if len(body) == 0 {
 			continue
 		}

@@ -48,11 +48,17 @@ const directMax = 32 << 10
 func (s *sender) put(o outgoing, size int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	m := &s.p.t.metrics
 	if !s.up {
+		m.Dropped.Inc()
 		return ErrDown
 	}
 	if s.bytes > 0 && s.bytes+size > s.p.t.cfg.MaxQueueBytes {
+		m.Dropped.Inc()
 		return ErrFull
+	}
+	if o.msg != nil {
+		m.RaftSent.Inc()
 	}
 	if s.idle && s.raw != nil && size <= directMax && s.writeDirect(o) {
 		return nil
@@ -85,6 +91,7 @@ func (s *sender) writeDirect(o outgoing) bool {
 	}
 	s.buf = buf
 	n := TryWrite(s.raw, buf)
+	s.p.t.metrics.wrote(n)
 	if n < len(buf) {
 		s.rest, s.idle = append(s.rest[:0], buf[n:]...), false
 		s.kickLocked()
@@ -164,6 +171,7 @@ func (s *sender) serve(conn net.Conn, log *zap.Logger) {
 		log.Info("connected to peer")
 	}
 	s.setUp(true, conn)
+	s.p.t.metrics.Connections.Inc()
 	broken := make(chan error, 1)
 	go func() { broken <- awaitEnd(conn) }()
 	stop := context.AfterFunc(s.p.ctx, func() { conn.Close() })
@@ -255,6 +263,7 @@ func (s *sender) write(conn net.Conn, broken chan error) error {
 		if _, err := conn.Write(buf); err != nil {
 			return err
 		}
+		s.p.t.metrics.wrote(len(buf))
 		if cap(buf) > 4*frameBytesSoft {
 			buf = nil
 		}

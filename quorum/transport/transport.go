@@ -72,6 +72,8 @@ type Transport struct {
 	ln     net.Listener
 	wg     sync.WaitGroup
 
+	metrics Metrics
+
 	mu       sync.Mutex
 	peers    map[uint64]*peer
 	incoming map[incomingKey]*incoming

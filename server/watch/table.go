@@ -55,7 +55,8 @@ type Table struct {
 	counts    Counts
 	recursive int    // watches on that list
 	turn      uint64 // number of the column being fired, see watcher.told
-	event     Event  // the one being told, here to spare an allocation
+	metrics   Metrics
+	event     Event // the one being told, here to spare an allocation
 }
 
 // ref is an index into one of a Table's arrays; 0 is none.
@@ -162,6 +163,7 @@ func (t *Table) AddPersistent(path string, recursive bool, w Watcher) {
 }
 
 func (t *Table) add(name string, l list, m mode, w Watcher) {
+	t.metrics.Set.Inc()
 	p, o := t.intern(name), t.known(w)
 	k := makeKey(p, o, l)
 	if r := t.byKey[k]; r != 0 {

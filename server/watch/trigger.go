@@ -15,6 +15,7 @@ func (t *Table) Trigger(c *Change) {
 	if len(t.byKey) == 0 {
 		return
 	}
+	t.metrics.Changes.Inc()
 	t.turn++
 	t.event = Event{c.Type, c.Path, c.Zxid, c.ACL}
 	p := t.byPath[c.Path]
@@ -80,6 +81,7 @@ func (t *Table) tell(r ref) {
 		return
 	}
 	w.told = t.turn
+	t.metrics.Notified.Inc()
 	w.w.Notify(&t.event)
 }
 

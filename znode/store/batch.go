@@ -99,6 +99,8 @@ func (s *Store) apply(w *pebble.Batch, err error) error {
 		err = s.db.Apply(w, pebble.NoSync)
 	}
 	if err == nil {
+		s.metrics.Batches.Inc()
+		s.metrics.BatchBytes.Add(int64(w.Len()))
 		err = s.Err() // of a flush that has failed meanwhile
 	}
 	return errors.Join(err, w.Close())

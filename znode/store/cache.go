@@ -31,7 +31,9 @@ type shard struct {
 	bytes int64
 	max   int64
 	hits  int64
-	_     [32]byte
+	// misses are those of find, also of nodes that do not exist.
+	misses int64
+	_      [48]byte
 }
 
 type slot struct {
@@ -79,6 +81,7 @@ func (c *cache) find(h uint64, path string) *znode.Node {
 		s.mu.Unlock()
 		return n
 	}
+	s.misses++
 	s.mu.Unlock()
 	return nil
 }

@@ -64,8 +64,8 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 		EventListener: &pebble.EventListener{
 			BackgroundError: s.seal.fail,
 			DataCorruption:  func(info pebble.DataCorruptionInfo) { s.seal.fail(info.Details) },
-			FlushEnd:        func(pebble.FlushInfo) { s.signalRoom() },
-			CompactionEnd:   func(pebble.CompactionInfo) { s.signalRoom() },
+			FlushEnd:        func(i pebble.FlushInfo) { s.metrics.flushed(i); s.signalRoom() },
+			CompactionEnd:   func(i pebble.CompactionInfo) { s.metrics.compacted(i); s.signalRoom() },
 		},
 	}
 	o.Experimental.ReadCompactionRate = 0

@@ -47,8 +47,9 @@ type Store struct {
 	value   []byte     // scratch
 	unseen  int64      // bytes written since makeRoom last looked
 
-	acls *aclTable
-	seal *seal
+	acls    *aclTable
+	seal    *seal
+	metrics Metrics
 	// room says that a flush or compaction has ended. Full is as good as sent to.
 	room chan struct{}
 }
