@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare test-kafka-on-holt test-kafka-clients test-franz-go lint docs clean
+.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test-franz-go: ## the tests of franz-go's own package kgo against three brokers;
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
+
+profile-metrics: ## the share of the server's CPU that metrics take under loads; fails above 2 %
+	$(GO) run ./compat/metricscost
 
 lint: ## formatting, vet, staticcheck, import lattice
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi

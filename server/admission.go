@@ -28,7 +28,7 @@ func (s *Server) authEnforced(c *conn, h wire.RequestHeader) bool {
 			}
 		}
 	}
-	c.reply(h.Xid, 0, wire.ErrSessionClosedRequireSaslAuth, nil)
+	c.replyAside(h.Xid, 0, wire.ErrSessionClosedRequireSaslAuth, nil)
 	c.out.closeAfterFlush()
 	return false
 }

@@ -44,7 +44,10 @@ type conn struct {
 	session    atomic.Int64 // 0 until the handshake ended
 	timeout    atomic.Int32 // negotiated, ms
 	touched    atomic.Bool  // something arrived since the last report
-	readOnly   bool         // served in read-only mode; set by the handshake, under Server.mu
+	// arrived is when the requests did that the reader has in hand, since the
+	// server's start. The reader's own.
+	arrived  time.Duration
+	readOnly bool // served in read-only mode; set by the handshake, under Server.mu
 
 	queued  atomic.Int32 // length of fifo, readable without mu
 	mu      sync.Mutex
@@ -67,11 +70,11 @@ type request struct {
 	kind    requestKind
 	op      wire.OpCode
 	xid     wire.Xid
-	payload []byte      // read: a copy of the frame; held write: likewise
-	large   int         // bytes counted in Server.largeBytes
-	done    bool        // barrier: the state machine has caught up
-	flags   apply.Flags // write
-	arrived time.Time
+	payload []byte             // read: a copy of the frame; held write: likewise
+	large   int                // bytes counted in Server.largeBytes
+	done    bool               // barrier: the state machine has caught up
+	flags   apply.Flags        // write
+	arrived time.Duration      // since the server's start
 	result  chan connectResult // connect: where the reader waits
 }
 
@@ -157,11 +160,13 @@ func (c *conn) readLoop() error {
 		b.begin()
 		more, err := c.handle(payload, &b)
 		if err != nil || !more {
+			b.tell()
 			b.end()
 			c.out.flush()
 			return err
 		}
 		if !c.frames.Buffered() {
+			b.tell()
 			c.out.flush()
 			b.end()
 		} else if c.out.pending() > outputHighWater {
@@ -184,7 +189,7 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 	if !c.touched.Load() {
 		c.touched.Store(true)
 	}
-	c.stats.received(h)
+	b.header(h)
 	switch {
 	case h.Op == wire.OpAuth:
 		return c.handleAuth(h, d)
@@ -193,7 +198,7 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 	case !c.srv.authEnforced(c, h):
 		return false, nil
 	case c.srv.readOnlyRefuses(c, h.Op):
-		c.reply(h.Xid, 0, wire.ErrNotReadOnly, nil)
+		c.replyAside(h.Xid, 0, wire.ErrNotReadOnly, nil)
 		return true, nil
 	case c.srv.tooLarge(len(payload)):
 		return false, errLargeRequests
@@ -224,7 +229,7 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	if code == wire.OK && !c.addIdentities(ids) {
 		code = wire.ErrAuthFailed
 	}
-	c.reply(h.Xid, 0, code, nil)
+	c.replyAside(h.Xid, 0, code, nil)
 	if code == wire.OK {
 		return true, nil
 	}
@@ -242,7 +247,7 @@ func (c *conn) handleSASL(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	if d.Err() != nil || req.Token == nil {
 		return false, d.Err()
 	}
-	c.reply(h.Xid, 0, wire.OK, (&wire.SetSASLResponse{}).AppendTo(nil))
+	c.replyAside(h.Xid, 0, wire.OK, (&wire.SetSASLResponse{}).AppendTo(nil))
 	return true, nil
 }
 
@@ -253,9 +258,15 @@ func (c *conn) addIdentities(ids []wire.Identity) bool {
 	return ok
 }
 
-// reply queues a reply that carries no record, or an encoded one.
+// reply queues a reply that carries no record, or an encoded one. It is counted by
+// batch or answers.
 func (c *conn) reply(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
 	c.out.append(func(b []byte) []byte { return appendReply(b, xid, zxid, code, body) })
+}
+
+// replyAside is reply for what is measured by nobody else.
+func (c *conn) replyAside(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
+	c.reply(xid, zxid, code, body)
 	c.stats.sent(1)
 }
 
@@ -309,16 +320,6 @@ type connStats struct {
 	lastSeen    atomic.Int64 // monotonic ms since the server's start
 	asked       atomic.Bool  // a four-letter word, after which nothing is read
 	latency     latency
-}
-
-// received notes a request. The xids of pings and the like are no news to an
-// operator, who looks for the last real operation.
-func (s *connStats) received(h wire.RequestHeader) {
-	s.in.Add(1)
-	s.lastOp.Store(int32(h.Op))
-	if h.Xid >= 0 {
-		s.lastXid.Store(int32(h.Xid))
-	}
 }
 
 // connected notes the session's opening, which operators see as the operation

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"net"
-	"time"
 
 	"holt/server/apply"
 	"holt/wire"
@@ -38,18 +37,18 @@ func (c *conn) pushRead(h wire.RequestHeader, payload []byte) (queued bool, err 
 	if c.fifo.len() == 0 {
 		return false, nil
 	}
-	c.pushLocked(&request{kind: kindRead, op: h.Op, xid: h.Xid, payload: bytes.Clone(payload), arrived: time.Now()})
+	c.pushLocked(&request{kind: kindRead, op: h.Op, xid: h.Xid, payload: bytes.Clone(payload), arrived: c.arrived})
 	return true, nil
 }
 
 // pushWrite submits a command, or holds it while a barrier is in front of it.
 func (c *conn) pushWrite(h wire.RequestHeader, payload []byte) error {
-	r := &request{kind: kindWrite, op: h.Op, xid: h.Xid, arrived: time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.waitRoomLocked(); err != nil {
 		return err
 	}
+	r := &request{kind: kindWrite, op: h.Op, xid: h.Xid, arrived: c.arrived}
 	if t := c.srv.cfg.LargeRequestThreshold; t > 0 && len(payload) > t {
 		r.large = len(payload)
 		c.srv.largeBytes.Add(int64(r.large))
@@ -82,12 +81,12 @@ func (c *conn) submitLocked(r *request, body []byte) error {
 // pushBarrier queues a sync: a read barrier through the leader, after which
 // this member's state includes every write acknowledged before.
 func (c *conn) pushBarrier(h wire.RequestHeader, payload []byte) error {
-	r := &request{kind: kindBarrier, op: h.Op, xid: h.Xid, payload: bytes.Clone(payload), arrived: time.Now()}
 	c.mu.Lock()
 	if err := c.waitRoomLocked(); err != nil {
 		c.mu.Unlock()
 		return err
 	}
+	r := &request{kind: kindBarrier, op: h.Op, xid: h.Xid, payload: bytes.Clone(payload), arrived: c.arrived}
 	c.pushLocked(r)
 	c.barrier++
 	c.mu.Unlock()
@@ -116,6 +115,7 @@ func (c *conn) pushLocked(r *request) {
 func (c *conn) waitRoomLocked() error {
 	for !c.ended && (c.fifo.len() >= connOutstandingMax || c.fifo.len() > 0 && c.srv.inProgress() > c.srv.outstandingMax) {
 		c.room.Wait()
+		c.arrived = c.srv.uptime() // what is behind it in memory may as well come now
 	}
 	if c.ended {
 		return net.ErrClosed
@@ -141,7 +141,7 @@ func (c *conn) completeWrite(r *request, res *apply.Result) {
 	}
 	c.reply(r.xid, res.Zxid, res.Err, res.Body)
 	c.stats.lastZxid.Store(int64(res.Zxid))
-	c.answered(r)
+	c.srv.answers.add(c, r)
 	if r.op == wire.OpCloseSession {
 		c.out.closeAfterFlush()
 	}
@@ -239,16 +239,8 @@ func (s *Server) answerHead(c *conn, r *request) {
 	if !s.serveRead(c, h, d) {
 		s.markDirty(c) // flushed, and with that closed
 	}
-	c.answered(r)
-}
-
-// answered measures a request that the reader did not answer itself.
-func (c *conn) answered(r *request) {
-	took := time.Since(r.arrived)
-	c.srv.metrics.observe(r.op, took, 1)
-	c.srv.metrics.PacketsSent.Inc()
-	c.stats.latency.observe(took, 1)
-	c.stats.lastSeen.Store(c.srv.uptimeMillis())
+	s.answers.add(c, r)
+	s.answers.end()
 }
 
 // finishHeadLocked takes an answered request off the fifo; behind a barrier the

@@ -119,7 +119,7 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 		cmd.Op, cmd.Session = apply.OpAttach, req.SessionID
 		cmd.Body = apply.AppendConnect(nil, timeout, passwd)
 	}
-	r := &request{kind: kindConnect, op: cmd.Op, arrived: time.Now(), result: make(chan connectResult, 1)}
+	r := &request{kind: kindConnect, op: cmd.Op, arrived: c.srv.uptime(), result: make(chan connectResult, 1)}
 	c.mu.Lock()
 	c.pushLocked(r)
 	err := c.srv.pipeline.submit(c, r, cmd)

@@ -32,7 +32,6 @@ type Metrics struct {
 	EntryBytes                                             metric.Histogram          // bytes per Raft entry
 	EntryLast                                              metric.Gauge              // bytes of the last one
 	Latency                                                [opSlots]metric.Histogram // ns from receipt to reply, by operation
-	ReadLatency, UpdateLatency                             metric.Histogram          // ns, all operations of the kind
 }
 
 func newMetrics() *Metrics { return &Metrics{} }
@@ -41,14 +40,29 @@ func newMetrics() *Metrics { return &Metrics{} }
 func (m *Metrics) reset() {
 	m.PacketsReceived.Reset()
 	m.PacketsSent.Reset()
-	m.ReadLatency.Reset()
-	m.UpdateLatency.Reset()
+	for i := range m.Latency {
+		m.Latency[i].Reset()
+	}
+}
+
+// kinds returns the latencies of all reads, and of all writes.
+func (m *Metrics) kinds() (reads, updates metric.Snapshot) {
+	for i := range m.Latency {
+		switch h := &m.Latency[i]; {
+		case h.Empty():
+		case opOfSlot(i).IsWrite():
+			updates.Merge(h.Snapshot())
+		default:
+			reads.Merge(h.Snapshot())
+		}
+	}
+	return reads, updates
 }
 
 // latencies fills in the figures of srvr, in ms.
 func (m *Metrics) latencies(st *admin.Status) {
-	all := m.ReadLatency.Snapshot()
-	all.Merge(m.UpdateLatency.Snapshot())
+	all, updates := m.kinds()
+	all.Merge(&updates)
 	const ms = int64(time.Millisecond)
 	st.LatencyMin, st.LatencyMax = all.Min()/ms, all.Max()/ms
 	st.LatencySum, st.LatencyCount = all.Sum()/ms, all.Count()
@@ -69,13 +83,18 @@ func slot(op wire.OpCode) int {
 	return int(op)
 }
 
+func opOfSlot(slot int) wire.OpCode {
+	switch slot {
+	case slotCloseSession:
+		return wire.OpCloseSession
+	case slotCreateSession:
+		return wire.OpCreateSession
+	}
+	return wire.OpCode(slot)
+}
+
 func (m *Metrics) observe(op wire.OpCode, took time.Duration, n int64) {
 	m.Latency[slot(op)].ObserveN(int64(took), n)
-	if op.IsWrite() {
-		m.UpdateLatency.ObserveN(int64(took), n)
-	} else {
-		m.ReadLatency.ObserveN(int64(took), n)
-	}
 }
 
 // batch measures the requests that arrived together and were answered by the
@@ -83,8 +102,12 @@ func (m *Metrics) observe(op wire.OpCode, took time.Duration, n int64) {
 // side they took from the first one's arrival to the flush.
 type batch struct {
 	c        *conn
-	started  time.Time
+	begun    bool
+	started  time.Duration // since the server's start
 	received int64
+	answered int64 // not told yet
+	lastOp   wire.OpCode
+	lastXid  wire.Xid // negative: none
 	ops      []opCount
 }
 
@@ -95,13 +118,37 @@ type opCount struct {
 
 // begin counts a request that was received.
 func (b *batch) begin() {
-	if b.started.IsZero() {
-		b.started = time.Now()
+	if !b.begun {
+		b.begun, b.started, b.lastXid = true, b.c.srv.uptime(), -1
+		b.c.arrived = b.started
 	}
 	b.received++
 }
 
+// header notes whose turn it is. The xids of pings and the like are no news to an
+// operator, who looks for the last real operation.
+func (b *batch) header(h wire.RequestHeader) {
+	b.lastOp = h.Op
+	if h.Xid >= 0 {
+		b.lastXid = h.Xid
+	}
+}
+
+// tell brings the connection's figures up to date, before the replies leave.
+func (b *batch) tell() {
+	s := &b.c.stats
+	s.in.Add(b.received)
+	b.c.srv.metrics.PacketsReceived.Add(b.received)
+	s.out.Add(b.answered)
+	b.received, b.answered = 0, 0
+	s.lastOp.Store(int32(b.lastOp))
+	if b.lastXid >= 0 {
+		s.lastXid.Store(int32(b.lastXid))
+	}
+}
+
 func (b *batch) count(op wire.OpCode) {
+	b.answered++
 	for i := range b.ops {
 		if b.ops[i].op == op {
 			b.ops[i].n++
@@ -112,23 +159,74 @@ func (b *batch) count(op wire.OpCode) {
 }
 
 func (b *batch) end() {
-	if b.started.IsZero() {
+	if !b.begun {
 		return
 	}
+	if b.received > 0 {
+		b.tell()
+	}
 	m := b.c.srv.metrics
-	m.PacketsReceived.Add(b.received)
 	if len(b.ops) > 0 {
-		took := time.Since(b.started)
+		now := b.c.srv.uptime()
+		took := now - b.started
 		for _, o := range b.ops {
 			m.observe(o.op, took, o.n)
 			m.PacketsSent.Add(o.n)
 			b.c.stats.latency.observe(took, o.n)
 		}
-		b.c.stats.lastSeen.Store(b.c.srv.uptimeMillis())
-		b.c.stats.lastZxid.Store(int64(b.c.srv.machine.LastZxid()))
+		set(&b.c.stats.lastSeen, now.Milliseconds())
+		set(&b.c.stats.lastZxid, int64(b.c.srv.machine.LastZxid()))
 	}
-	b.ops = b.ops[:0]
-	b.received, b.started = 0, time.Time{}
+	b.ops, b.begun = b.ops[:0], false
+}
+
+// answers measures the requests that the apply goroutine answers. Those of one
+// connection and operation that arrived together and are answered by one entry
+// are counted together, and the clock is read once for the entry.
+type answers struct {
+	now     time.Duration // since the server's start; 0 until it is needed
+	c       *conn         // nil: none are gathered
+	op      wire.OpCode
+	arrived time.Duration
+	n       int64
+}
+
+func (a *answers) add(c *conn, r *request) {
+	if a.c != c || a.op != r.op || a.arrived != r.arrived {
+		a.flush()
+		a.c, a.op, a.arrived = c, r.op, r.arrived
+	}
+	a.n++
+}
+
+func (a *answers) flush() {
+	if a.c == nil {
+		return
+	}
+	s := a.c.srv
+	if a.now == 0 {
+		a.now = s.uptime()
+	}
+	took := a.now - a.arrived
+	s.metrics.observe(a.op, took, a.n)
+	s.metrics.PacketsSent.Add(a.n)
+	a.c.stats.sent(a.n)
+	a.c.stats.latency.observe(took, a.n)
+	set(&a.c.stats.lastSeen, a.now.Milliseconds())
+	a.c, a.n = nil, 0
+}
+
+// end is called after an entry.
+func (a *answers) end() {
+	a.flush()
+	a.now = 0
+}
+
+// set stores v unless it is there: that costs less than to store what is.
+func set(to *atomic.Int64, v int64) {
+	if to.Load() != v {
+		to.Store(v)
+	}
 }
 
 // latency is a connection's own minimum, mean and maximum, for `cons`.
@@ -138,8 +236,10 @@ type latency struct {
 
 func (l *latency) observe(took time.Duration, n int64) {
 	ms := took.Milliseconds()
-	l.last.Store(ms)
-	l.sum.Add(ms * n)
+	set(&l.last, ms)
+	if ms > 0 {
+		l.sum.Add(ms * n)
+	}
 	l.count.Add(n)
 	if m := l.min.Load(); m == 0 || ms+1 < m {
 		l.min.Store(ms + 1)

@@ -94,7 +94,6 @@ func (r *read) ok(add func(b []byte) []byte) {
 		b = add(b)
 		return wire.EndFrame(b, mark)
 	})
-	r.c.stats.sent(1)
 }
 
 // node returns the node at path if the connection may read it, else an outcome.
@@ -238,7 +237,6 @@ func (r *read) getChildren(d *wire.Decoder) {
 		queue = r.c.out.release
 	}
 	queue(func(b []byte) []byte { return append(b, frame...) })
-	r.c.stats.sent(1)
 }
 
 // childrenFrame builds the whole reply to getChildren or getChildren2 and closes

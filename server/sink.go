@@ -24,6 +24,7 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		if err := s.machine.Apply(e.Index, e.Term, e.Data, sink{s}); err != nil {
 			return err
 		}
+		s.answers.end()
 		s.compareDigest(e.Index)
 		s.digests.record(s.machine.LastZxid(), s.machine.Tree().Counts().Digest)
 		for _, c := range s.advance {

@@ -91,7 +91,7 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 		return true
 	}
 	s.metrics.OpsThrottled.Inc()
-	c.reply(h.Xid, s.machine.LastZxid(), wire.ErrThrottledOp, nil)
+	c.replyAside(h.Xid, s.machine.LastZxid(), wire.ErrThrottledOp, nil)
 	return false
 }
 

@@ -87,6 +87,9 @@ func (h *Histogram) ObserveN(v, n int64) {
 	}
 }
 
+// Empty reports whether there was no value yet. It is much cheaper than Snapshot.
+func (h *Histogram) Empty() bool { return h.minPlus1.Load() == 0 }
+
 // Reset forgets all values. Observations made meanwhile may be half forgotten.
 func (h *Histogram) Reset() {
 	for i := range h.counts {
