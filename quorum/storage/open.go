@@ -126,7 +126,7 @@ func (l *Log) pebbleOptions() *pebble.Options {
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
 		MemTableSize:                l.opts.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       16,
 		L0StopWritesThreshold:       1000,
 		MaxOpenFiles:                64,
 		// Statistics let tables that truncation has emptied be dropped unread. They
