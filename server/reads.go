@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -86,14 +87,31 @@ func (r *read) fail(code wire.ErrCode) {
 	r.c.reply(r.h.Xid, r.zxid, code, nil)
 }
 
+// broken queues the reply to a request that this member failed at, and stops the
+// member.
+func (r *read) broken(what, path string, err error) {
+	r.s.failed(fmt.Errorf("%s %s: %w", what, path, err))
+	r.fail(wire.ErrSystemError)
+}
+
+// decoded reports whether the request was well formed, and fails if not.
+func (r *read) decoded(d *wire.Decoder) bool {
+	if d.Err() != nil {
+		r.fail(wire.ErrMarshallingError)
+		return false
+	}
+	return true
+}
+
 // ok queues a reply whose record add appends.
 func (r *read) ok(add func(b []byte) []byte) {
-	r.c.out.append(func(b []byte) []byte {
-		b, mark := wire.BeginFrame(b)
-		b = (&wire.ReplyHeader{Xid: r.h.Xid, Zxid: r.zxid}).AppendTo(b)
-		b = add(b)
-		return wire.EndFrame(b, mark)
-	})
+	r.c.out.append(func(b []byte) []byte { return r.frame(b, add) })
+}
+
+func (r *read) frame(b []byte, add func(b []byte) []byte) []byte {
+	b, mark := wire.BeginFrame(b)
+	b = (&wire.ReplyHeader{Xid: r.h.Xid, Zxid: r.zxid}).AppendTo(b)
+	return wire.EndFrame(add(b), mark)
 }
 
 // node returns the node at path if the connection may read it, else an outcome.
@@ -118,9 +136,7 @@ func (r *read) allowed(n *znode.Node, perm wire.Perms) bool {
 
 func (r *read) getData(d *wire.Decoder) {
 	var req wire.GetDataRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
@@ -146,9 +162,7 @@ func orRoot(path string) string {
 
 func (r *read) exists(d *wire.Decoder) {
 	var req wire.ExistsRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	if strings.IndexByte(req.Path, 0) >= 0 {
@@ -170,9 +184,7 @@ func (r *read) exists(d *wire.Decoder) {
 
 func (r *read) getACL(d *wire.Decoder) {
 	var req wire.GetACLRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
@@ -194,83 +206,91 @@ func (r *read) getACL(d *wire.Decoder) {
 
 func (r *read) getChildren(d *wire.Decoder) {
 	var req wire.GetChildren2Request
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
-	locked := true
-	defer func() {
-		if locked {
-			r.unlock()
-		}
-	}()
 	path := orRoot(req.Path)
 	n, code := r.node(path, wire.PermRead)
 	if code != wire.OK {
 		r.fail(code)
-		return
-	}
-	it, err := r.s.machine.Tree().OpenChildren(path)
-	if err != nil {
-		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
-		r.fail(wire.ErrSystemError)
+		r.unlock()
 		return
 	}
 	if req.Watch {
 		r.s.watches.AddChild(strings.Clone(req.Path), r.c)
 	}
-	long := n.NumChildren > listInline
-	if long {
-		r.c.out.hold()
+	if names, place := r.childList(n); names != nil {
+		r.ok(r.children(n, names))
 		r.unlock()
-		locked = false
+	} else {
+		r.gatherChildren(n, place)
 	}
-	frame, err := r.childrenFrame(n, it)
-	if err != nil {
-		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
-		frame = appendReply(nil, r.h.Xid, r.zxid, wire.ErrSystemError, nil)
-	}
-	queue := r.c.out.append
-	if long {
-		queue = r.c.out.release
-	}
-	queue(func(b []byte) []byte { return append(b, frame...) })
 }
 
-// childrenFrame builds the whole reply to getChildren or getChildren2 and closes
-// it.
-func (r *read) childrenFrame(n *znode.Node, it znode.ChildIter) (frame []byte, err error) {
-	defer func() {
-		if cerr := it.Close(); err == nil {
-			err = cerr
+// childList returns the list of a node's children if it need not be gathered, else
+// the place to keep it in, if there is one.
+func (r *read) childList(n *znode.Node) (names []byte, place *keptList) {
+	if n.NumChildren == 0 {
+		return []byte{0, 0, 0, 0}, nil
+	}
+	return r.s.lists.find(n)
+}
+
+// gatherChildren reads a list of children from the store and answers with it. It
+// unlocks the machine.
+func (r *read) gatherChildren(n *znode.Node, place *keptList) {
+	queue := r.c.out.append
+	it, err := r.s.machine.Tree().OpenChildren(n.Path)
+	if n.NumChildren > listInline && err == nil {
+		queue = r.c.out.release
+		r.c.out.hold()
+		r.unlock()
+	} else {
+		defer r.unlock()
+	}
+	var names []byte
+	if err == nil {
+		names, err = encodeNames(n, it)
+	}
+	if err != nil {
+		r.s.failed(fmt.Errorf("list children of %s: %w", n.Path, err))
+		queue(func(b []byte) []byte { return appendReply(b, r.h.Xid, r.zxid, wire.ErrSystemError, nil) })
+		return
+	}
+	r.s.lists.keep(place, names)
+	queue(func(b []byte) []byte { return r.frame(b, r.children(n, names)) })
+}
+
+// children appends the reply to getChildren or getChildren2.
+func (r *read) children(n *znode.Node, names []byte) func(b []byte) []byte {
+	return func(b []byte) []byte {
+		b = append(b, names...)
+		if r.h.Op == wire.OpGetChildren2 {
+			st := n.Stat()
+			b = st.AppendTo(b)
 		}
-	}()
-	b, mark := wire.BeginFrame(make([]byte, 0, 128+24*int(min(n.NumChildren, 1<<20))))
-	b = (&wire.ReplyHeader{Xid: r.h.Xid, Zxid: r.zxid}).AppendTo(b)
-	at, count := len(b), int32(0)
-	b = wire.AppendInt32(b, 0)
-	for {
-		name, ok := it.Next()
-		if !ok {
-			break
-		}
+		return b
+	}
+}
+
+// encodeNames returns the names of a node's children as a list of the protocol, and
+// closes the iterator over them.
+func encodeNames(n *znode.Node, it znode.ChildIter) (names []byte, err error) {
+	defer func() { err = errors.Join(err, it.Close()) }()
+	b := make([]byte, 4, 4+20*int(min(n.NumChildren, 1<<20)))
+	count := int32(0)
+	for name, ok := it.Next(); ok; name, ok = it.Next() {
 		b = wire.AppendBuffer(b, name)
 		count++
 	}
-	copy(b[at:], wire.AppendInt32(nil, count))
-	if r.h.Op == wire.OpGetChildren2 {
-		st := n.Stat()
-		b = st.AppendTo(b)
-	}
-	return wire.EndFrame(b, mark), nil
+	wire.AppendInt32(b[:0], count)
+	return b, nil
 }
 
 func (r *read) sync(d *wire.Decoder) {
 	path := d.Buffer() // echoed, whatever it is, null too
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if !r.decoded(d) {
 		return
 	}
 	r.lock()
@@ -280,17 +300,14 @@ func (r *read) sync(d *wire.Decoder) {
 
 func (r *read) getEphemerals(d *wire.Decoder) {
 	var req wire.GetEphemeralsRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
 	defer r.unlock()
 	all, err := r.s.machine.Tree().Ephemerals(r.c.sessionID())
 	if err != nil {
-		r.s.failed(fmt.Errorf("list ephemerals of %s: %w", r.c.sessionID(), err))
-		r.fail(wire.ErrSystemError)
+		r.broken("list ephemerals of", r.c.sessionID().String(), err)
 		return
 	}
 	// The prefix is one of characters, not of path components. White space around the root
@@ -307,9 +324,7 @@ func (r *read) getEphemerals(d *wire.Decoder) {
 
 func (r *read) getAllChildrenNumber(d *wire.Decoder) {
 	var req wire.GetAllChildrenNumberRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
@@ -321,8 +336,7 @@ func (r *read) getAllChildrenNumber(d *wire.Decoder) {
 	}
 	n, err := r.s.machine.Tree().CountDescendants(path)
 	if err != nil {
-		r.s.failed(fmt.Errorf("count descendants of %s: %w", path, err))
-		r.fail(wire.ErrSystemError)
+		r.broken("count descendants of", path, err)
 		return
 	}
 	if req.Path == "" {
@@ -412,9 +426,7 @@ const pageNamesMax = 1 << 20
 // getChildren.
 func (r *read) getChildrenPage(d *wire.Decoder) {
 	var req wire.GetChildrenPageRequest
-	req.Decode(d)
-	if d.Err() != nil {
-		r.fail(wire.ErrMarshallingError)
+	if req.Decode(d); !r.decoded(d) {
 		return
 	}
 	r.lock()
@@ -435,8 +447,7 @@ func (r *read) getChildrenPage(d *wire.Decoder) {
 		BytesMax: r.s.cfg.MaxFrame - pageOverhead,
 	})
 	if err != nil {
-		r.s.failed(fmt.Errorf("list children of %s: %w", path, err))
-		r.fail(wire.ErrSystemError)
+		r.broken("list children of", path, err)
 		return
 	}
 	if req.Watch && page.Next == znode.PageEnd {

@@ -38,6 +38,7 @@ type Server struct {
 	member  *quorum.Member
 	peers   peers // the member, but in simulations
 	watches *watch.Table
+	lists   *listCache
 
 	pipeline     pipeline
 	commandFlags apply.Flags // what this member's settings ask of every command
@@ -100,6 +101,7 @@ func Start(cfg Config) (*Server, error) {
 		started:       time.Now(),
 		metrics:       newMetrics(),
 		watches:       watch.New(),
+		lists:         newListCache(listCacheBytes),
 		leaderChanged: make(chan struct{}, 1),
 		ready:         make(chan struct{}),
 		tracker:       session.NewTracker(int64(cfg.TickMillis)),

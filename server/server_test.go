@@ -39,7 +39,7 @@ func abandons(t *testing.T) {
 }
 
 // newServer starts a server on a disk and over connections in memory.
-func newServer(t *testing.T, change func(*Config)) *Server {
+func newServer(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{DataDir: "data", FS: vfs.NewMem(), ClientAddr: Off, TickMillis: 2000, MaxClientConns: -1}
 	if change != nil {
@@ -60,14 +60,14 @@ func newServer(t *testing.T, change func(*Config)) *Server {
 
 // rawConn speaks the protocol frame by frame, so that a test sees each of them.
 type rawConn struct {
-	t       *testing.T
+	t       testing.TB
 	nc      net.Conn
 	frames  *wire.FrameReader
 	session wire.ConnectResponse
 	xid     wire.Xid
 }
 
-func connect(t *testing.T, s *Server, req wire.ConnectRequest) *rawConn {
+func connect(t testing.TB, s *Server, req wire.ConnectRequest) *rawConn {
 	t.Helper()
 	nc, err := s.Dial()
 	if err != nil {

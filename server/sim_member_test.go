@@ -55,7 +55,7 @@ func (s *simulation) openMember(seat quorumtest.Seat) (quorumtest.StateMachine, 
 		cfg.Members = append(cfg.Members, Member{ID: id + 1, PeerAddr: fmt.Sprint("m", id+1)})
 	}
 	srv := &Server{
-		cfg: cfg, log: zap.NewNop(), clock: s.wall, started: s.wall(), metrics: newMetrics(), watches: watch.New(),
+		cfg: cfg, log: zap.NewNop(), clock: s.wall, started: s.wall(), metrics: newMetrics(), watches: watch.New(), lists: newListCache(listCacheBytes),
 		leaderChanged: make(chan struct{}, 1), ready: make(chan struct{}), tracker: session.NewTracker(simTick.Milliseconds()),
 		stop: make(chan struct{}), fail: make(chan error, 1), peers: simPeers{m},
 	}

@@ -276,6 +276,7 @@ func (m stateMachine) Restore(dir string) error {
 	s := m.s
 	s.log.Info("state replaced by a snapshot of another member", zap.Uint64("index", s.machine.Applied()))
 	err := s.machine.Replace(func() (apply.Store, error) {
+		s.lists.clear()
 		err := s.state.replace(dir)
 		return s.state.store, err
 	})

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"holt/wire"
+	"holt/znode"
+)
+
+func parent(path string, pzxid wire.Zxid) *znode.Node {
+	return &znode.Node{Path: path, Czxid: 1, Pzxid: pzxid, NumChildren: 1}
+}
+
+func TestListIsKeptWhenItIsReadTwiceUnchanged(t *testing.T) {
+	c := newListCache(1 << 20)
+	// read returns what the cache has, and lets it keep names if it likes.
+	read := func(n *znode.Node, names string) string {
+		got, place := c.find(n)
+		c.keep(place, []byte(names))
+		return string(got)
+	}
+	for i, step := range []struct {
+		pzxid       wire.Zxid
+		names, want string
+	}{
+		{5, "first", ""}, // once is not enough
+		{5, "first", ""},
+		{5, "", "first"},
+		{5, "", "first"},
+		{6, "second", ""},
+		{7, "third", ""},
+		{7, "third", ""},
+		{7, "", "third"},
+		{6, "older", ""}, // who held an older node gets no newer list
+	} {
+		if got := read(parent("/a", step.pzxid), step.names); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+	again := parent("/a", 6)
+	again.Czxid = 2
+	if got := read(again, ""); got != "" {
+		t.Errorf("the list of another node of that path: %q", got)
+	}
+}
+
+func TestListGatheredForAnotherTreeIsNotKept(t *testing.T) {
+	c := newListCache(1 << 20)
+	n := parent("/a", 5)
+	c.find(n)
+	_, place := c.find(n)
+	c.clear()
+	c.find(n)
+	c.keep(place, []byte("old"))
+	if names, _ := c.find(n); names != nil {
+		t.Errorf("got %q", names)
+	}
+}
+
+func TestListCacheIsBounded(t *testing.T) {
+	const max = 64 << 10
+	c := newListCache(max)
+	for i := range 10_000 {
+		n := parent(fmt.Sprintf("/n%d", i), 5)
+		c.find(n)
+		_, place := c.find(n)
+		c.keep(place, make([]byte, i%(max/3)))
+		if c.bytes > max {
+			t.Fatalf("%d bytes after %d lists", c.bytes, i)
+		}
+	}
+	sum := 0
+	for _, e := range c.places {
+		sum += e.Value.(*keptList).size()
+	}
+	if sum != c.bytes || c.order.Len() != len(c.places) || sum < max/2 {
+		t.Errorf("%d bytes counted, %d there; %d places, %d in order", c.bytes, sum, len(c.places), c.order.Len())
+	}
+}
+
+// Every listing must be that of the tree at its time, whatever was kept before.
+func TestChildrenAreThoseOfTheTreeWhateverIsKept(t *testing.T) {
+	s := newServer(t, nil)
+	s.lists.max = 16 << 10 // so that lists are given up too
+	c := connect(t, s, wire.ConnectRequest{})
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	want := map[string]map[string]bool{}
+	for step := range 6000 {
+		at := fmt.Sprintf("/p%d", rng.IntN(3))
+		name := fmt.Sprintf("child%04d", rng.IntN(2*listInline))
+		switch k := rng.IntN(20); {
+		case want[at] == nil:
+			c.call(wire.OpCreate, create(at, "", 0), nil)
+			want[at] = map[string]bool{}
+			if at != "/p0" { // some begin long
+				for i := range listInline + 10 {
+					child := fmt.Sprintf("child%04d", i)
+					c.call(wire.OpCreate, create(at+"/"+child, "", 0), nil)
+					want[at][child] = true
+				}
+			}
+		case k == 0 && want[at][name]:
+			c.call(wire.OpDelete, &wire.DeleteRequest{Path: at + "/" + name, Version: -1}, nil)
+			delete(want[at], name)
+		case k == 1 && !want[at][name]:
+			c.call(wire.OpCreate, create(at+"/"+name, "", 0), nil)
+			want[at][name] = true
+		case k == 2 && len(want[at]) < 10:
+			ops := wire.MultiRequest{}
+			for child := range want[at] {
+				ops.Ops = append(ops.Ops, wire.MultiOp{Op: wire.OpDelete, Record: &wire.DeleteRequest{Path: at + "/" + child, Version: -1}})
+			}
+			ops.Ops = append(ops.Ops, wire.MultiOp{Op: wire.OpDelete, Record: &wire.DeleteRequest{Path: at, Version: -1}})
+			c.call(wire.OpMulti, &ops, nil)
+			delete(want, at)
+		default:
+			var got wire.GetChildren2Response
+			c.call(wire.OpGetChildren2, &wire.GetChildren2Request{Path: at}, &got)
+			var names []string
+			for child := range want[at] {
+				names = append(names, child)
+			}
+			slices.Sort(names)
+			if !slices.Equal(got.Children, names) || int(got.Stat.NumChildren) != len(names) {
+				t.Fatalf("step %d: %s has %s, want %s", step, at, strings.Join(got.Children, " "), strings.Join(names, " "))
+			}
+		}
+	}
+}
+
+func BenchmarkGetChildren(b *testing.B) {
+	for _, bm := range []struct {
+		name            string
+		children, cache int
+	}{
+		{"none", 0, listCacheBytes}, {"10", 10, listCacheBytes}, {"1000", 1000, listCacheBytes}, {"1000 gathered", 1000, 0},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			s := newServer(b, nil)
+			s.lists.max = bm.cache
+			c := connect(b, s, wire.ConnectRequest{})
+			c.call(wire.OpCreate, create("/p", "", 0), nil)
+			for i := range bm.children {
+				c.call(wire.OpCreate, create(fmt.Sprintf("/p/child%04d", i), "", 0), nil)
+			}
+			for b.Loop() {
+				c.call(wire.OpGetChildren2, &wire.GetChildren2Request{Path: "/p"}, nil)
+			}
+		})
+	}
+}
