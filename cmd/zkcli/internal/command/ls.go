@@ -42,7 +42,7 @@ func runList(ctx context.Context, c *Call) error {
 			return c.Out.Error()
 		})
 	}
-	children, stat, err := c.Session.Children(ctx, c.path(), c.Has("w"))
+	children, stat, err := c.Session.AllChildren(ctx, c.path(), c.Has("w"))
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type Session struct {
 	auth     []wire.AuthPacket // credentials to hand in on each link
 	identity identity
 	closing  bool
+	pages    answer // whether servers know pages of children
 }
 
 // identity is what a server needs to know to attach a new link to the session.
