@@ -59,6 +59,8 @@ type Core struct {
 	membersChanged bool
 	confIndex      uint64 // from which it is in force
 	commitTerm     uint64 // of the newest entry known to be committed
+	// lost are the peers whose connection broke and of which nothing was heard since.
+	lost map[uint64]bool
 
 	proposals proposals
 	reads     reads
@@ -70,7 +72,7 @@ type Core struct {
 
 // NewCore makes the core of a member with a founded log.
 func NewCore(cfg CoreConfig) (c *Core, err error) {
-	c = &Core{cfg: cfg, log: cfg.Log, zlog: cfg.Logger}
+	c = &Core{cfg: cfg, log: cfg.Log, zlog: cfg.Logger, lost: map[uint64]bool{}}
 	if err := c.checkLog(); err != nil {
 		return nil, err
 	}
@@ -168,6 +170,9 @@ func (c *Core) Tick() {
 // The core keeps m.
 func (c *Core) Step(m *raftpb.Message) {
 	defer c.guardMessage(m)
+	if len(c.lost) > 0 {
+		delete(c.lost, m.GetFrom())
+	}
 	switch {
 	case m.GetTo() != c.cfg.ID, raft.IsLocalMsg(m.GetType()):
 		return
@@ -200,6 +205,7 @@ func (c *Core) StepSnapshot(m *raftpb.Message, dir string) {
 // does not count on them.
 func (c *Core) Unreachable(peer uint64) {
 	defer c.guard("report unreachable")
+	c.lost[peer] = true
 	c.rn.ReportUnreachable(peer)
 }
 

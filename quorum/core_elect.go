@@ -24,6 +24,7 @@ func (e *election) stop() { e.attempts = 0 }
 // and its next heartbeat is believed.
 func (c *Core) PeerGone(peer uint64) {
 	defer c.guard("peer gone")
+	c.lost[peer] = true
 	if peer == 0 || peer != c.lead.Leader || c.lead.Self {
 		return
 	}

@@ -264,3 +264,30 @@ func TestShortAbsence(t *testing.T) {
 		}
 	})
 }
+
+// TestEndOneByOne: a leader that ends hands over to a member that is there, not to one that has
+// just ended, and to nobody when it is the last.
+func TestEndOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnsemble(t, 3, nil)
+		l := e.leader()
+		order := []*node{l}
+		for _, n := range e.members {
+			if n != l {
+				order = append([]*node{n}, order...)
+			}
+		}
+		order[1], order[2] = order[2], order[1] // a follower, the leader, the rest
+		for i, n := range order {
+			began := time.Now()
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 200*time.Millisecond {
+				t.Errorf("member %d of three took %v to end", i+1, took)
+			}
+		}
+		e.members = nil
+		e.close()
+	})
+}

@@ -95,25 +95,15 @@ func (m *Member) TransferLeadership(to uint64) error {
 }
 
 func (m *Member) transfer(ctx context.Context, to uint64) error {
-	err := ErrClosed
 	var started Leadership
-	m.do(func(c *Core) {
-		if started = c.lead; !c.lead.Self {
-			err = ErrNotLeader
-			return
-		}
-		target := to
-		if target == 0 {
-			target = c.bestVoter()
-		}
-		if target == 0 {
-			err = errNobody
-			return
-		}
-		err = nil
-		c.Transfer(target)
-	})
-	if err != nil {
+	target := to
+	begin := func() (err error) {
+		err = ErrClosed
+		m.do(func(c *Core) { err = c.transferTo(&target, to == 0) })
+		return err
+	}
+	m.do(func(c *Core) { started = c.lead })
+	if err := begin(); err != nil {
 		return err
 	}
 	poll := time.NewTicker(m.cfg.TickInterval / 4)
@@ -128,16 +118,35 @@ func (m *Member) transfer(ctx context.Context, to uint64) error {
 		case <-m.loopDone:
 			return ErrClosed
 		case <-poll.C:
+			if err := begin(); err != nil && !errors.Is(err, ErrNotLeader) {
+				return err
+			}
 		}
 	}
 }
 
+// transferTo begins the transfer to target. If it may choose, it does so when there is none
+// or the one chosen before is lost.
+func (c *Core) transferTo(target *uint64, choose bool) error {
+	switch {
+	case !c.lead.Self:
+		return ErrNotLeader
+	case choose && (*target == 0 || c.lost[*target]):
+		*target = c.bestVoter()
+	}
+	if *target == 0 {
+		return errNobody
+	}
+	c.Transfer(*target)
+	return nil
+}
+
 // bestVoter is the active voter with the most complete log, 0 if there is
-// none.
+// none. Raft calls active whoever was within the last election timeout.
 func (c *Core) bestVoter() (best uint64) {
 	var match uint64
 	c.rn.WithProgress(func(id uint64, typ raft.ProgressType, p tracker.Progress) {
-		if id != c.cfg.ID && typ == raft.ProgressTypePeer && p.RecentActive && (best == 0 || p.Match > match) {
+		if id != c.cfg.ID && typ == raft.ProgressTypePeer && p.RecentActive && !c.lost[id] && (best == 0 || p.Match > match) {
 			best, match = id, p.Match
 		}
 	})
