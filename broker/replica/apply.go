@@ -1,0 +1,364 @@
+package replica
+
+import (
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"holt/broker/kerror"
+	"holt/broker/metadata"
+	"holt/broker/partition"
+)
+
+// Apply follows the tree: topics gone are deleted, partitions assigned here get logs, roles and ISRs
+// change, brokers come and go. It returns when all that is so; roles change between requests,
+// never within one. It is called by one goroutine, in order.
+func (s *Set) Apply(d *metadata.Delta) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.image.Store(d.Image)
+	for _, t := range d.Topics {
+		if t.Was != nil && (t.Is == nil || t.Replaced()) {
+			s.dropTopic(t.Name, func(r *replica) bool { return r.id == t.Was.ID })
+		}
+	}
+	if !s.stale {
+		s.stale = true
+		s.dropStale(d.Image)
+	}
+	s.applyConfigs(d)
+	s.applyBrokers(d)
+	s.applyPartitions(d)
+	s.follow.wake()
+	if s.begun.Swap(false) {
+		s.sessions.hurryFollowers()
+	}
+}
+
+// Registered says that this broker has registered, and with which epoch. What the tree said of it
+// before was about a former life, so that it leads nothing by it.
+func (s *Set) Registered(epoch int64) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.epoch.Store(epoch)
+	image := s.image.Load()
+	if image == nil {
+		return
+	}
+	for _, r := range s.all() {
+		if t := image.Topic(r.tp.Topic); t != nil && t.ID == r.id {
+			if p := t.Partition(r.tp.Partition); p != nil {
+				r.apply(p, image)
+			}
+		}
+	}
+	s.follow.wake()
+}
+
+// dropTopic deletes a topic's replicas that match.
+func (s *Set) dropTopic(name string, match func(*replica) bool) {
+	for _, r := range s.of(name) {
+		if match(r) {
+			s.drop(r, "topic is deleted")
+		}
+	}
+}
+
+// dropStale deletes what was left in the directories of topics that were deleted, or made anew, or
+// moved away while this broker was not there.
+func (s *Set) dropStale(image *metadata.Image) {
+	for _, r := range s.all() {
+		t := image.Topic(r.tp.Topic)
+		switch p := (*metadata.Partition)(nil); {
+		case t == nil || t.ID != r.id && r.id != (metadata.TopicID{}):
+			s.drop(r, "directory of a topic that was deleted meanwhile")
+		default:
+			if p = t.Partition(r.tp.Partition); p == nil || !slices.Contains(p.Replicas, s.cfg.Self) {
+				s.drop(r, "directory of a replica that was moved away meanwhile")
+			}
+		}
+	}
+}
+
+// drop deletes a replica and its log.
+func (s *Set) drop(r *replica, why string) {
+	r.resign(func() { r.gone = true })
+	s.forget(r)
+	r.logger().Info("replica deleted", zap.String("why", why))
+	if err := r.dir.Delete(r.log); err != nil {
+		r.broken(err)
+	}
+}
+
+func (s *Set) applyConfigs(d *metadata.Delta) {
+	for _, e := range d.Configs {
+		switch e.Kind() {
+		case metadata.TopicKind:
+			c := s.cfg.Topic(d.Image, e.Name())
+			for _, r := range s.of(e.Name()) {
+				r.configure(c)
+			}
+		case metadata.BrokerKind: // what topics do not set themselves
+			if e != metadata.BrokerEntity(s.cfg.Self) && e != metadata.DefaultBrokerEntity() {
+				continue
+			}
+			for _, name := range s.topicNames() {
+				c := s.cfg.Topic(d.Image, name)
+				for _, r := range s.of(name) {
+					r.configure(c)
+				}
+			}
+		}
+	}
+}
+
+func (s *Set) topicNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for name := range s.topics {
+		names = append(names, name)
+	}
+	return names
+}
+
+// configure gives the log and the leader a topic's settings.
+func (r *replica) configure(c partition.Config) {
+	r.log.SetConfig(c)
+	r.reconsider(func(core *core) bool {
+		core.minISR = c.MinISR
+		return core.advance(r.set.now())
+	})
+}
+
+// reconsider changes what the leader knows, by a function that reports whether the high watermark
+// moved, and does what follows of it. Of a replica that does not lead it does nothing.
+func (r *replica) reconsider(change func(*core) (moved bool)) {
+	var w wakes
+	r.as.RLock()
+	r.mu.Lock()
+	if r.core == nil {
+		r.mu.Unlock()
+		r.as.RUnlock()
+		return
+	}
+	moved := change(r.core)
+	hw := r.core.hw
+	r.settleLocked(&w, moved, false)
+	r.mu.Unlock()
+	r.raise(moved, hw)
+	r.as.RUnlock()
+	w.run()
+}
+
+// applyBrokers tells leaders which followers live, and in which life.
+func (s *Set) applyBrokers(d *metadata.Delta) {
+	if len(d.Brokers) == 0 {
+		return
+	}
+	all := s.all()
+	for _, b := range d.Brokers {
+		if b.ID == s.cfg.Self {
+			continue
+		}
+		epoch := int64(-1)
+		if b.Is != nil {
+			epoch = b.Is.Epoch
+		}
+		for _, r := range all {
+			r.reconsider(func(c *core) bool {
+				c.broker(b.ID, epoch)
+				return false
+			})
+		}
+	}
+}
+
+// appliers is how many partitions are changed at a time: new ones make directories.
+const appliers = 8
+
+func (s *Set) applyPartitions(d *metadata.Delta) {
+	work := make(chan metadata.PartitionChange)
+	var wg sync.WaitGroup
+	for range min(appliers, len(d.Partitions)) {
+		wg.Go(func() {
+			for p := range work {
+				s.applyPartition(p, d.Image)
+			}
+		})
+	}
+	for _, p := range d.Partitions {
+		work <- p
+	}
+	close(work)
+	wg.Wait()
+}
+
+func (s *Set) applyPartition(c metadata.PartitionChange, image *metadata.Image) {
+	r := s.lookup(c.Topic.Name, c.Partition)
+	if r != nil && r.id != c.Topic.ID {
+		if r.id != (metadata.TopicID{}) || c.Topic.ID == (metadata.TopicID{}) {
+			s.drop(r, "another topic of the same name")
+			r = nil
+		}
+	}
+	if !slices.Contains(c.Is.Replicas, s.cfg.Self) {
+		if r != nil {
+			s.drop(r, "moved to other brokers")
+		}
+		return
+	}
+	if r == nil {
+		if r = s.create(c, image); r == nil {
+			return
+		}
+	}
+	r.apply(c.Is, image)
+}
+
+// create makes the log of a partition; nil if that fails, or if the topic has no id yet.
+func (s *Set) create(c metadata.PartitionChange, image *metadata.Image) *replica {
+	if c.Topic.ID == (metadata.TopicID{}) {
+		return nil // the controller gives it one
+	}
+	d := s.emptiest()
+	if d == nil {
+		return nil
+	}
+	l, err := d.Create(partition.Name{Topic: c.Topic.Name, Partition: c.Partition}, c.Topic.ID, s.cfg.Topic(image, c.Topic.Name))
+	if err != nil {
+		s.log.Error("log is not made", zap.String("topic", c.Topic.Name), zap.Int32("partition", c.Partition), zap.Error(err))
+		s.StorageFailed(err)
+		return nil
+	}
+	r := newReplica(s, d, l)
+	s.put(r)
+	return r
+}
+
+// emptiest is the directory with the fewest logs.
+func (s *Set) emptiest() *partition.Dir {
+	var best *partition.Dir
+	least := 0
+	for _, d := range s.cfg.Dirs {
+		if d.Err() != nil {
+			continue
+		}
+		if n := d.Len(); best == nil || n < least {
+			best, least = d, n
+		}
+	}
+	return best
+}
+
+// apply takes what the tree has of the partition.
+func (r *replica) apply(p *metadata.Partition, image *metadata.Image) {
+	own := r.set.epoch.Load()
+	switch {
+	case !p.HasState() || p.LeaderEpoch < r.epoch:
+	case p.Leader == r.set.cfg.Self && r.role == leading && p.LeaderEpoch == r.epoch:
+		r.stay(p)
+	case p.Leader == r.set.cfg.Self && own > 0 && int64(p.Modified) > own:
+		r.ascend(p, image)
+	case p.Leader >= 0 && p.Leader != r.set.cfg.Self:
+		r.submit(p)
+	default:
+		// Nobody leads, or this broker did in a former life: what it had then it may have lost, so
+		// that it waits for the controller to elect anew.
+		r.resign(func() {
+			r.epoch, r.leader = p.LeaderEpoch, -1
+		})
+	}
+}
+
+// ascend makes this broker the leader.
+func (r *replica) ascend(p *metadata.Partition, image *metadata.Image) {
+	r.resign(func() {
+		end := r.log.EndOffset()
+		if err := r.log.AssignEpoch(p.LeaderEpoch, end); err != nil {
+			r.broken(err)
+			return
+		}
+		c := newCore(r.set.now(), leadership{
+			Self: r.set.cfg.Self, Epoch: p.LeaderEpoch, Version: p.Version, ISR: p.ISR, Replicas: p.Replicas,
+			Recovering: p.Recovering, LEO: end, Durable: r.durable(), HW: r.log.HighWatermark(), MinISR: r.log.Config().MinISR,
+			LagMax: r.set.cfg.LagMax, Lives: livesOf(image),
+		})
+		for _, id := range p.ISR {
+			if id != r.set.cfg.Self && image.Restarted(p, id) {
+				c.voided(id)
+			}
+		}
+		r.role, r.epoch, r.leader = leading, p.LeaderEpoch, r.set.cfg.Self
+		r.ctlEpoch.Store(p.ControllerEpoch)
+		r.mu.Lock()
+		r.core, r.sent = c, false
+		r.mu.Unlock()
+		r.log.SetHighWatermark(c.hw)
+	})
+	if r.role == leading {
+		r.set.metrics.Elected.Add(1)
+		r.set.begun.Store(true)
+		r.propose(false) // an unclean election wants to be confirmed
+		r.flushed()
+		if f := r.set.leaders[r.tp.Topic]; f != nil {
+			f(r.tp.Partition, r.epoch, true)
+		}
+	}
+}
+
+// stay takes another ISR or assignment of the same term.
+func (r *replica) stay(p *metadata.Partition) {
+	r.reconsider(func(c *core) bool {
+		moved := c.updated(r.set.now(), p.Version, p.ISR, p.Replicas, p.Recovering)
+		r.ctlEpoch.Store(p.ControllerEpoch)
+		r.sent = r.sent && c.pending != nil
+		return moved
+	})
+	r.propose(false)
+}
+
+// submit makes this broker follow another.
+func (r *replica) submit(p *metadata.Partition) {
+	if r.role == following && r.leader == p.Leader && r.epoch == p.LeaderEpoch {
+		return
+	}
+	r.resign(func() {
+		r.role, r.epoch, r.leader = following, p.LeaderEpoch, p.Leader
+	})
+	r.set.follow.assign(r)
+}
+
+// resign ends the replica's role, and has then begin another one while nobody acts. Whoever waits
+// here is answered.
+func (r *replica) resign(then func()) {
+	var w wakes
+	r.as.Lock()
+	was, epoch := r.role, r.epoch
+	r.role = idle
+	r.mu.Lock()
+	r.core = nil
+	w.acks, w.code = r.acks.all(), kerror.NotLeaderOrFollower
+	w.fetches, w.deletes = r.parkedLocked(), r.deletions
+	r.mu.Unlock()
+	then()
+	r.as.Unlock()
+	if was == following {
+		r.set.follow.remove(r)
+	}
+	if f := r.set.leaders[r.tp.Topic]; was == leading && f != nil {
+		f(r.tp.Partition, epoch, false)
+	}
+	w.run()
+}
+
+// livesOf are the lives of an image's brokers.
+func livesOf(image *metadata.Image) lives {
+	return func(id int32) int64 {
+		if b := image.Broker(id); b != nil {
+			return b.Epoch
+		}
+		return -1
+	}
+}
