@@ -10,6 +10,7 @@ import (
 	"holt/broker/network"
 	"holt/broker/protocol"
 	"holt/broker/record"
+	"holt/broker/replica"
 )
 
 // Produce, versions 0 to 11. Versions below 3 carry formats of records that are not
@@ -95,9 +96,9 @@ func (p *producing) append(req *protocol.ProduceRequest, t *protocol.ProduceTopi
 		p.done()
 		return
 	}
-	p.replicas.Append(appendSpec{
-		tp: metadata.TopicPartition{Topic: t.Name, Partition: part.Index}, records: part.Records, acks: req.Acks,
-		timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, leaderEpoch: -1, origin: record.Client, version: req.Version,
+	p.replicas.Append(replica.Append{
+		TP: metadata.TopicPartition{Topic: t.Name, Partition: part.Index}, Records: part.Records, Acks: req.Acks,
+		Timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, LeaderEpoch: -1, Origin: record.Client, Version: req.Version,
 	}, func(res protocol.ProducedPartition) {
 		*at = res
 		p.done()

@@ -4,6 +4,7 @@ import (
 	"holt/broker/auth"
 	"holt/broker/kerror"
 	"holt/broker/protocol"
+	"holt/broker/replica"
 )
 
 // Fetch, versions 0 to 17: of consumers and followers, with sessions and long polls; what
@@ -29,7 +30,7 @@ func (c *call) fetch() {
 		return
 	}
 	readable := func(topic string) bool { return req.ReplicaID >= 0 || c.mayTopic(op, topic) }
-	c.replicas.Fetch(fetchSpec{&req, readable}, func(resp *protocol.FetchResponse, release func()) {
+	c.replicas.Fetch(replica.Fetch{Req: &req, Readable: readable}, func(resp *protocol.FetchResponse, release func()) {
 		resp.ThrottleMillis = c.requestThrottle()
 		if req.ReplicaID < 0 {
 			resp.ThrottleMillis = max(resp.ThrottleMillis, c.bytesThrottle(auth.FetchBytes, fetchedBytes(resp)))

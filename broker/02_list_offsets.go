@@ -39,10 +39,10 @@ func (c *call) listOffset(access *topicAccess, req *kmsg.ListOffsetsRequest, top
 			epoch = -1
 		}
 		l := c.replicas.ListOffset(metadata.TopicPartition{Topic: topic, Partition: p.Partition}, epoch, p.Timestamp, req.IsolationLevel == 1)
-		if code = l.code; code == kerror.OK {
-			rp.Offset, rp.Timestamp, rp.LeaderEpoch = l.offset, l.timestamp, l.epoch
-			if l.offset >= 0 {
-				rp.OldStyleOffsets = []int64{l.offset}
+		if code = l.Code; code == kerror.OK {
+			rp.Offset, rp.Timestamp, rp.LeaderEpoch = l.Offset, l.Timestamp, l.Epoch
+			if l.Offset >= 0 {
+				rp.OldStyleOffsets = []int64{l.Offset}
 			}
 		}
 	}

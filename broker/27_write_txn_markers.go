@@ -13,6 +13,7 @@ import (
 	"holt/broker/metadata"
 	"holt/broker/protocol"
 	"holt/broker/record"
+	"holt/broker/replica"
 )
 
 // WriteTxnMarkers, versions 0 and 1: appends the ends of transactions to the partitions that
@@ -85,7 +86,7 @@ func (b *Broker) writeTxnMarkers(req *kmsg.WriteTxnMarkersRequest, done func(*km
 func (b *Broker) writeMarker(m *kmsg.WriteTxnMarkersRequestMarker, tp metadata.TopicPartition, done func(kerror.Code)) {
 	marker := record.Marker{ProducerID: m.ProducerID, ProducerEpoch: m.ProducerEpoch, CoordinatorEpoch: m.CoordinatorEpoch,
 		Commit: m.Committed, Timestamp: time.Now().UnixMilli()}
-	b.replicas.Append(appendSpec{tp: tp, records: marker.Batch(), acks: -1, timeout: markerTimeout, leaderEpoch: -1, origin: record.Coordinator},
+	b.replicas.Append(replica.Append{TP: tp, Records: marker.Batch(), Acks: -1, Timeout: markerTimeout, LeaderEpoch: -1, Origin: record.Coordinator},
 		func(res protocol.ProducedPartition) {
 			if res.Code == kerror.OK && tp.Topic == offsetsTopic {
 				b.groups.TxnEnded(tp.Partition, group.TxnEnd{ProducerID: m.ProducerID, Offset: res.BaseOffset, Commit: m.Committed})

@@ -12,6 +12,7 @@ import (
 	"holt/broker/metadata"
 	"holt/broker/network"
 	"holt/broker/protocol"
+	"holt/broker/replica"
 	"holt/broker/setting"
 	"holt/broker/txn"
 )
@@ -34,6 +35,7 @@ type Broker struct {
 	controller *controller.Controller
 	peers      peers
 	replicas   replicas
+	set        atomic.Pointer[replica.Set] // what replicas is, for a directory that fails; nil in some tests
 	groups     *group.Coordinator
 	txns       *txn.Coordinator
 	authorizer *auth.Authorizer // nil: everything is permitted

@@ -49,6 +49,8 @@ type Config struct {
 	FS vfs.FS
 	// Listen opens sockets; net.Listen if nil.
 	Listen func(network, address string) (net.Listener, error)
+	// Dial opens connections to other brokers; that of a net.Dialer if nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger takes what operators read; none if nil.
 	Logger *zap.Logger
 

@@ -9,6 +9,7 @@ import (
 	"holt/broker/metadata"
 	"holt/broker/protocol"
 	"holt/broker/record"
+	"holt/broker/replica"
 )
 
 // coordinatorLog is journal.Log on the replicas of an internal topic.
@@ -19,9 +20,9 @@ type coordinatorLog struct {
 
 // Append is of journal.Log.
 func (l *coordinatorLog) Append(w journal.Write, done func(offset int64, code kerror.Code)) {
-	l.broker.replicas.Append(appendSpec{
-		tp: metadata.TopicPartition{Topic: l.topic, Partition: w.Partition}, records: w.Batch, acks: -1,
-		timeout: l.timeout(), leaderEpoch: w.LeaderEpoch, origin: record.Coordinator,
+	l.broker.replicas.Append(replica.Append{
+		TP: metadata.TopicPartition{Topic: l.topic, Partition: w.Partition}, Records: w.Batch, Acks: -1,
+		Timeout: l.timeout(), LeaderEpoch: w.LeaderEpoch, Origin: record.Coordinator,
 	}, func(res protocol.ProducedPartition) { done(res.BaseOffset, res.Code) })
 }
 

@@ -11,9 +11,6 @@
 //	    │◀─────────────┴──────────────┘            │ Delta, in order             ▼
 //	    └── peer: other brokers ◀──────────── Follower ◀───────────────────── the tree
 //
-// Not there yet: replica and peer, see startStorage. Until then Start fails unless the tests of
-// this package put replicas in memory in their place.
-//
 // An embedding program fills a Config, calls Start and, at the end, Close. Reading
 // server.properties is the business of broker/properties; flags, signals and exit codes
 // are those of cmd/holt.
@@ -55,5 +52,5 @@
 // other packages, none of which is held while a handler calls another.
 //
 // Left out: delegation tokens, moving replicas between directories, feature versions,
-// KRaft, DescribeLogDirs and DescribeProducers (with replica), the consumer group protocol of KIP-848, share groups, telemetry.
+// KRaft, the consumer group protocol of KIP-848, share groups, telemetry.
 package broker

@@ -9,8 +9,10 @@ import (
 
 	"holt/broker/kerror"
 	"holt/broker/metadata"
+	"holt/broker/partition"
 	"holt/broker/protocol"
 	"holt/broker/record"
+	"holt/broker/replica"
 )
 
 // memReplicas stands in for replica.Set: logs in memory, no replication.
@@ -83,18 +85,18 @@ func (m *memReplicas) Apply(d *metadata.Delta) {
 	}
 }
 
-func (m *memReplicas) Append(a appendSpec, done func(protocol.ProducedPartition)) {
+func (m *memReplicas) Append(a replica.Append, done func(protocol.ProducedPartition)) {
 	m.mu.Lock()
-	l := m.logs[a.tp]
-	if l == nil || a.leaderEpoch >= 0 && a.leaderEpoch != l.epoch {
+	l := m.logs[a.TP]
+	if l == nil || a.LeaderEpoch >= 0 && a.LeaderEpoch != l.epoch {
 		m.mu.Unlock()
-		done(protocol.FailedProduce(a.tp.Partition, kerror.NotLeaderOrFollower))
+		done(protocol.FailedProduce(a.TP.Partition, kerror.NotLeaderOrFollower))
 		return
 	}
-	b, bad := record.Validate(append([]byte(nil), a.records...), record.ValidateOptions{Origin: a.origin, ProduceVersion: a.version, Decompressor: record.NewDecompressor(1 << 20), MaxBatchBytes: 1 << 20})
+	b, bad := record.Validate(append([]byte(nil), a.Records...), record.ValidateOptions{Origin: a.Origin, ProduceVersion: a.Version, Decompressor: record.NewDecompressor(1 << 20), MaxBatchBytes: 1 << 20})
 	if bad != nil {
 		m.mu.Unlock()
-		done(protocol.ProducedPartition{Index: a.tp.Partition, Code: bad.Code, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1, Message: bad.Message})
+		done(protocol.ProducedPartition{Index: a.TP.Partition, Code: bad.Code, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1, Message: bad.Message})
 		return
 	}
 	base := l.end
@@ -110,13 +112,13 @@ func (m *memReplicas) Append(a appendSpec, done func(protocol.ProducedPartition)
 	close(m.changed)
 	m.changed = make(chan struct{})
 	m.mu.Unlock()
-	done(protocol.ProducedPartition{Index: a.tp.Partition, BaseOffset: base, LogAppendTime: -1, LogStartOffset: 0})
+	done(protocol.ProducedPartition{Index: a.TP.Partition, BaseOffset: base, LogAppendTime: -1, LogStartOffset: 0})
 }
 
-func (m *memReplicas) Fetch(f fetchSpec, done func(*protocol.FetchResponse, func())) {
-	deadline := time.Now().Add(time.Duration(f.req.MaxWaitMillis) * time.Millisecond)
+func (m *memReplicas) Fetch(f replica.Fetch, done func(*protocol.FetchResponse, func())) {
+	deadline := time.Now().Add(time.Duration(f.Req.MaxWaitMillis) * time.Millisecond)
 	var topics []protocol.FetchTopic
-	for _, t := range f.req.Topics { // strings and slices are the frame's
+	for _, t := range f.Req.Topics { // strings and slices are the frame's
 		t.Partitions = append([]protocol.FetchPartition(nil), t.Partitions...)
 		topics = append(topics, t)
 	}
@@ -149,7 +151,7 @@ func (m *memReplicas) Fetch(f fetchSpec, done func(*protocol.FetchResponse, func
 						continue
 					}
 					rp := protocol.FetchedPartition{Index: p.Index, HighWatermark: l.end, LastStableOffset: l.end, LogStartOffset: l.start, PreferredReadReplica: -1}
-					if f.req.Isolation == 1 {
+					if f.Req.Isolation == 1 {
 						rp.Aborted = []protocol.AbortedTxn{}
 					}
 					for _, b := range l.batches {
@@ -165,7 +167,7 @@ func (m *memReplicas) Fetch(f fetchSpec, done func(*protocol.FetchResponse, func
 			changed, closed := m.changed, m.closed
 			m.mu.Unlock()
 			left := time.Until(deadline)
-			if bad || closed || n >= int(f.req.MinBytes) || left <= 0 {
+			if bad || closed || n >= int(f.Req.MinBytes) || left <= 0 {
 				done(resp, func() {})
 				return
 			}
@@ -177,25 +179,25 @@ func (m *memReplicas) Fetch(f fetchSpec, done func(*protocol.FetchResponse, func
 	}()
 }
 
-func (m *memReplicas) ListOffset(tp metadata.TopicPartition, _ int32, ts int64, _ bool) listedOffset {
+func (m *memReplicas) ListOffset(tp metadata.TopicPartition, _ int32, ts int64, _ bool) replica.Offset {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.logs[tp]
 	if l == nil {
-		return listedOffset{code: kerror.NotLeaderOrFollower}
+		return replica.Offset{Code: kerror.NotLeaderOrFollower}
 	}
 	switch ts {
 	case -1:
-		return listedOffset{offset: l.end, timestamp: -1, epoch: l.epoch}
+		return replica.Offset{Offset: l.end, Timestamp: -1, Epoch: l.epoch}
 	case -2:
-		return listedOffset{offset: l.start, timestamp: -1, epoch: l.epoch}
+		return replica.Offset{Offset: l.start, Timestamp: -1, Epoch: l.epoch}
 	}
 	for _, b := range l.batches {
 		if b.MaxTimestamp() >= ts {
-			return listedOffset{offset: b.BaseOffset(), timestamp: b.MaxTimestamp(), epoch: l.epoch}
+			return replica.Offset{Offset: b.BaseOffset(), Timestamp: b.MaxTimestamp(), Epoch: l.epoch}
 		}
 	}
-	return listedOffset{offset: -1, timestamp: -1, epoch: -1}
+	return replica.Offset{Offset: -1, Timestamp: -1, Epoch: -1}
 }
 
 func (m *memReplicas) EpochEnd(tp metadata.TopicPartition, _, epoch int32) (protocol.EpochEnd, kerror.Code) {
@@ -249,3 +251,13 @@ func (m *memReplicas) Drain() {
 }
 
 func (m *memReplicas) Close() error { return nil }
+
+func (m *memReplicas) Registered(int64)                                            {}
+func (m *memReplicas) LogDirs(func(metadata.TopicPartition) bool) []replica.LogDir { return nil }
+func (m *memReplicas) Producers(metadata.TopicPartition) ([]partition.ProducerState, kerror.Code) {
+	return nil, kerror.OK
+}
+func (m *memReplicas) Metrics() *replica.Metrics { return new(replica.Metrics) }
+func (m *memReplicas) Counts() replica.Counts    { return replica.Counts{} }
+func (m *memReplicas) Failed() <-chan struct{}   { return nil }
+func (m *memReplicas) Err() error                { return nil }

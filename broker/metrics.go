@@ -78,6 +78,7 @@ func (b *Broker) writeMetrics(p *metricsPage) {
 	p.gauge("holt_broker_topics", "Topics of the cluster.", float64(image.TopicCount()))
 	p.gauge("holt_broker_partitions", "Partitions of the cluster.", float64(image.PartitionCount()))
 	b.writeNetwork(p)
+	b.writeReplicas(p)
 	b.writeCoordinators(p)
 	writeRuntime(p)
 }

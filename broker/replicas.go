@@ -6,41 +6,29 @@ import (
 
 	"holt/broker/kerror"
 	"holt/broker/metadata"
+	"holt/broker/partition"
 	"holt/broker/protocol"
 	"holt/broker/record"
+	"holt/broker/replica"
 )
 
-// replicas is what a broker has of partitions.
+// replicas is what a broker has of partitions; *replica.Set is one, and tests have another in memory.
 type replicas interface {
 	OnLeader(topic string, f func(partition, epoch int32, gained bool))
 	Apply(*metadata.Delta)
-	Append(a appendSpec, done func(protocol.ProducedPartition))
-	Fetch(f fetchSpec, done func(resp *protocol.FetchResponse, release func()))
-	ListOffset(tp metadata.TopicPartition, currentEpoch int32, timestamp int64, committed bool) listedOffset
+	Registered(epoch int64)
+	Append(a replica.Append, done func(protocol.ProducedPartition))
+	Fetch(f replica.Fetch, done func(resp *protocol.FetchResponse, release func()))
+	ListOffset(tp metadata.TopicPartition, currentEpoch int32, timestamp int64, committed bool) replica.Offset
 	EpochEnd(tp metadata.TopicPartition, currentEpoch, epoch int32) (end protocol.EpochEnd, code kerror.Code)
 	DeleteRecords(tp metadata.TopicPartition, before int64, timeout time.Duration, done func(low int64, code kerror.Code))
 	Load(ctx context.Context, tp metadata.TopicPartition, leaderEpoch int32, visit func(record.Batch) error) error
+	LogDirs(want func(metadata.TopicPartition) bool) []replica.LogDir
+	Producers(tp metadata.TopicPartition) ([]partition.ProducerState, kerror.Code)
+	Metrics() *replica.Metrics
+	Counts() replica.Counts
+	Failed() <-chan struct{}
+	Err() error
 	Drain()
 	Close() error
-}
-
-type appendSpec struct {
-	tp          metadata.TopicPartition
-	records     []byte
-	acks        int16
-	timeout     time.Duration
-	leaderEpoch int32 // -1: any
-	origin      record.Origin
-	version     int16
-}
-
-type fetchSpec struct {
-	req      *protocol.FetchRequest
-	readable func(topic string) bool
-}
-
-type listedOffset struct {
-	offset, timestamp int64
-	epoch             int32
-	code              kerror.Code
 }

@@ -214,8 +214,11 @@ func (b *Broker) register(ctx context.Context, own metadata.Broker) error {
 	for said := false; ; said = true {
 		b.registrar = metadata.NewRegistrar(metadata.RegistrarConfig{
 			Client: b.client, Logger: b.log,
-			Expired:    b.controller.Resign,
-			Registered: b.controller.Registered,
+			Expired: b.controller.Resign,
+			Registered: func(epoch int64) {
+				b.replicas.Registered(epoch)
+				b.controller.Registered(epoch)
+			},
 		}, own)
 		err := b.registrar.Start(ctx)
 		if err == nil || !errors.Is(err, metadata.ErrRegistered) {

@@ -2,28 +2,234 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"holt/broker/metadata"
+	"holt/broker/partition"
+	"holt/broker/peer"
+	"holt/broker/record"
+	"holt/broker/replica"
+	"holt/broker/setting"
 )
 
+// peers is how other brokers are reached; *peer.Client is one.
 type peers interface {
 	Do(ctx context.Context, broker int32, req kmsg.Request) (kmsg.Response, error)
 	Close()
 }
 
-// startStorage opens the directories.
-//
-// TODO(issue 5): there is no broker/partition and no broker/replica yet, so nobody but this
-// package's tests can start a broker. DescribeLogDirs, DescribeProducers and the
-// metrics of partitions come with them.
-func (b *Broker) startStorage(context.Context) error {
+// startStorage opens the directories, which recovers what a crash left.
+func (b *Broker) startStorage(ctx context.Context) (err error) {
 	b.id = b.cfg.ID
-	if b.cfg.openReplicas == nil {
-		return errors.New("this version of Holt has no storage for a broker's partitions yet")
+	if b.cfg.openReplicas != nil {
+		b.replicas, b.peers = b.cfg.openReplicas(b)
+		return nil
 	}
-	b.replicas, b.peers = b.cfg.openReplicas(b)
+	s := &setting.Layers{File: b.cfg.Settings}
+	if b.id < 0 {
+		if b.id, err = b.findID(ctx, s); err != nil {
+			return err
+		}
+	}
+	dirs, err := b.openDirs(s)
+	if err != nil {
+		return err
+	}
+	client := peer.New(b.peerConfig(s))
+	b.peers = client
+	set := replica.Open(b.replicaConfig(s, dirs, client))
+	b.set.Store(set)
+	b.replicas = set
 	return nil
+}
+
+// Failed is closed when a directory of the data has failed, and the broker is to be closed: what it
+// has acknowledged the other replicas have, and after a restart it recovers what its disk still has.
+// Err says why.
+func (b *Broker) Failed() <-chan struct{} { return b.replicas.Failed() }
+
+// Err is why the storage has failed, nil if it has not.
+func (b *Broker) Err() error { return b.replicas.Err() }
+
+// findID returns the id that the directories are of, or one that no broker has had.
+func (b *Broker) findID(ctx context.Context, s *setting.Layers) (int32, error) {
+	for _, path := range b.cfg.LogDirs {
+		m, err := partition.ReadMeta(b.cfg.FS, path)
+		if err != nil {
+			return -1, err
+		}
+		if m.BrokerID >= 0 {
+			return m.BrokerID, nil
+		}
+	}
+	return b.client.GenerateBrokerID(ctx, int32(s.BrokerInt("reserved.broker.max.id")))
+}
+
+// openDir opens a directory of this broker and cluster; that of another one it leaves alone.
+func (b *Broker) openDir(path string, s *setting.Layers) (*partition.Dir, error) {
+	d, err := partition.Open(path, b.dirOptions(s))
+	if err != nil {
+		return nil, err
+	}
+	switch m := d.Meta(); {
+	case m.ClusterID != "" && m.ClusterID != b.clusterID:
+		err = fmt.Errorf("log directory %s is of cluster %s, and this is cluster %s; check zookeeper.connect", path, m.ClusterID, b.clusterID)
+	case m.BrokerID >= 0 && m.BrokerID != b.id:
+		err = fmt.Errorf("log directory %s is of broker %d, and this is broker %d; check broker.id and log.dirs", path, m.BrokerID, b.id)
+	case m.BrokerID != b.id || m.ClusterID != b.clusterID:
+		err = d.SetMeta(b.id, b.clusterID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// openDirs opens all directories, or none.
+func (b *Broker) openDirs(s *setting.Layers) (dirs []*partition.Dir, err error) {
+	for _, path := range b.cfg.LogDirs {
+		d, err := b.openDir(path, s)
+		if err != nil {
+			errs := []error{err}
+			for _, d := range dirs {
+				errs = append(errs, d.Close())
+			}
+			return nil, errors.Join(errs...)
+		}
+		dirs = append(dirs, d)
+	}
+	return dirs, nil
+}
+
+func (b *Broker) dirOptions(s *setting.Layers) partition.Options {
+	return partition.Options{
+		FS: b.cfg.FS, Logger: b.log.Named("partition"),
+		Failed: func(_ *partition.Dir, err error) {
+			if set := b.set.Load(); set != nil {
+				set.StorageFailed(err) // else it has yet to be opened, and looks
+			}
+		},
+		FlushOnAck:               s.BrokerBool("log.flush.on.ack"),
+		RecoveryThreads:          max(2, int(s.BrokerInt("num.recovery.threads.per.data.dir"))),
+		ProducerExpirationMillis: s.BrokerInt("producer.id.expiration.ms"),
+		CleanerBytes:             int(s.BrokerInt("log.cleaner.dedupe.buffer.size")),
+		CleanerInterval:          millis(s, "log.cleaner.backoff.ms"),
+		RetentionInterval:        millis(s, "log.retention.check.interval.ms"),
+		CheckpointInterval:       millis(s, "log.flush.offset.checkpoint.interval.ms"),
+		HighWatermarkInterval:    millis(s, "replica.high.watermark.checkpoint.interval.ms"),
+	}
+}
+
+func (b *Broker) replicaConfig(s *setting.Layers, dirs []*partition.Dir, client *peer.Client) replica.Config {
+	return replica.Config{
+		Self: b.id, Dirs: dirs, Topic: b.topicConfig, ISRs: b.client, Peers: client, Logger: b.log,
+		LagMax:            millis(s, "replica.lag.time.max.ms"),
+		FlushOnAck:        s.BrokerBool("log.flush.on.ack"),
+		FetchBytesMax:     int(s.BrokerInt("fetch.max.bytes")),
+		SessionsMax:       int(s.BrokerInt("max.incremental.fetch.session.cache.slots")),
+		FetchWait:         millis(s, "replica.fetch.wait.max.ms"),
+		FetchMinBytes:     int(s.BrokerInt("replica.fetch.min.bytes")),
+		PartitionBytesMax: int(s.BrokerInt("replica.fetch.max.bytes")),
+		ResponseBytesMax:  int(s.BrokerInt("replica.fetch.response.max.bytes")),
+		FetchBackoff:      millis(s, "replica.fetch.backoff.ms"),
+	}
+}
+
+// topicConfig is what holds for a topic's logs, by all layers of settings.
+func (b *Broker) topicConfig(image *metadata.Image, topic string) partition.Config {
+	s := b.layersOf(image, topic)
+	c := partition.Config{
+		RetentionMillis:          s.TopicInt("retention.ms"),
+		RetentionBytes:           s.TopicInt("retention.bytes"),
+		SegmentBytes:             int(s.TopicInt("segment.bytes")),
+		SegmentMillis:            s.TopicInt("segment.ms"),
+		SegmentJitterMillis:      s.TopicInt("segment.jitter.ms"),
+		SegmentIndexBytes:        int(s.TopicInt("segment.index.bytes")),
+		IndexIntervalBytes:       int(s.TopicInt("index.interval.bytes")),
+		FileDeleteDelayMillis:    s.TopicInt("file.delete.delay.ms"),
+		FlushMessages:            s.TopicInt("flush.messages"),
+		FlushMillis:              s.TopicInt("flush.ms"),
+		MinCleanableRatio:        s.TopicFloat("min.cleanable.dirty.ratio"),
+		MinCompactionLagMillis:   s.TopicInt("min.compaction.lag.ms"),
+		MaxCompactionLagMillis:   s.TopicInt("max.compaction.lag.ms"),
+		DeleteRetentionMillis:    s.TopicInt("delete.retention.ms"),
+		MaxMessageBytes:          int(s.TopicInt("max.message.bytes")),
+		TimestampBeforeMaxMillis: s.TopicInt("message.timestamp.before.max.ms"),
+		TimestampAfterMaxMillis:  s.TopicInt("message.timestamp.after.max.ms"),
+		MinISR:                   int(s.TopicInt("min.insync.replicas")),
+		UncleanElection:          s.TopicBool("unclean.leader.election.enable"),
+	}
+	for _, policy := range setting.Words(s.TopicText("cleanup.policy")) {
+		switch policy {
+		case "delete":
+			c.CleanupPolicy |= partition.Delete
+		case "compact":
+			c.CleanupPolicy |= partition.Compact
+		}
+	}
+	if s.TopicText("message.timestamp.type") == "LogAppendTime" {
+		c.TimestampType = record.LogAppendTime
+	}
+	c.Compression = topicCompression(s)
+	return c
+}
+
+func topicCompression(s *setting.Layers) record.Compression {
+	codec, ok := record.ParseCodec(s.TopicText("compression.type"))
+	if !ok {
+		codec = record.KeepCodec
+	}
+	c := record.Compression{Codec: codec}
+	switch codec {
+	case record.Gzip:
+		c.Level = int(s.TopicInt("compression.gzip.level"))
+	case record.LZ4:
+		c.Level = int(s.TopicInt("compression.lz4.level"))
+	case record.Zstd:
+		c.Level = int(s.TopicInt("compression.zstd.level"))
+	}
+	return c
+}
+
+// peerConfig is how this broker reaches others: over the listener that all of them have for it.
+func (b *Broker) peerConfig(s *setting.Layers) peer.Config {
+	with := b.cfg.InterBroker
+	c := peer.Config{
+		ClientID: fmt.Sprintf("broker-%d", b.id),
+		Endpoint: func(id int32) (peer.Endpoint, bool) {
+			if b.follower == nil {
+				return peer.Endpoint{}, false
+			}
+			other := b.follower.Image().Broker(id)
+			if other == nil {
+				return peer.Endpoint{}, false
+			}
+			at, ok := other.Endpoint(with.Listener)
+			return peer.Endpoint{Host: at.Host, Port: at.Port,
+				TLS:  slices.Contains([]string{"SSL", "SASL_SSL"}, at.Security),
+				SASL: slices.Contains([]string{"SASL_PLAINTEXT", "SASL_SSL"}, at.Security),
+			}, ok
+		},
+		SASL:        peer.SASL{Mechanism: with.Mechanism, User: with.User, Password: with.Password},
+		Timeout:     millis(s, "replica.socket.timeout.ms"),
+		DialTimeout: 10 * time.Second,
+	}
+	if with.TLS != nil {
+		c.TLS = func() (*tls.Config, error) { return with.TLS.ClientConfig() }
+	}
+	if b.cfg.Dial != nil {
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return b.cfg.Dial(ctx, network, address)
+		}
+	}
+	return c
 }
 
 // leadCoordinators tells the coordinators which of their partitions this broker leads.

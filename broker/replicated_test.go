@@ -1,0 +1,222 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap/zaptest"
+
+	"holt/broker/metadata"
+	"holt/broker/metadata/metadatatest"
+	"holt/broker/network"
+)
+
+// cluster is brokers in one process, with real files and sockets, around a tree in memory.
+type cluster struct {
+	t       *testing.T
+	tree    *metadatatest.Tree
+	dir     string
+	brokers map[int32]*Broker
+	session map[int32]*metadatatest.Session
+	set     map[string]string
+}
+
+func newCluster(t *testing.T, n int32, settings map[string]string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, tree: metadatatest.NewTree(), dir: t.TempDir(), brokers: map[int32]*Broker{}, session: map[int32]*metadatatest.Session{},
+		set: map[string]string{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "3", "replica.lag.time.max.ms": "3000"}}
+	for k, v := range settings {
+		c.set[k] = v
+	}
+	for id := range n {
+		c.start(id + 1)
+	}
+	t.Cleanup(func() {
+		for id := range c.brokers {
+			c.stop(id)
+		}
+	})
+	return c
+}
+
+func (c *cluster) start(id int32) *Broker {
+	c.t.Helper()
+	b, err := Start(c.t.Context(), Config{
+		ID: id, LogDirs: []string{filepath.Join(c.dir, fmt.Sprint(id))},
+		Listeners: []Listener{{Name: "PLAINTEXT", Protocol: network.Plaintext, Address: "127.0.0.1:0"}},
+		Coordinator: func(context.Context) (metadata.Coordinator, error) {
+			s := c.tree.Open()
+			c.session[id] = s
+			return s, nil
+		},
+		Settings: c.set, Logger: zaptest.NewLogger(c.t),
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.brokers[id] = b
+	return b
+}
+
+func (c *cluster) stop(id int32) {
+	c.t.Helper()
+	b := c.brokers[id]
+	delete(c.brokers, id)
+	if err := b.Close(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+func (c *cluster) client(opts ...kgo.Opt) *kgo.Client {
+	c.t.Helper()
+	var seeds []string
+	for _, b := range c.brokers {
+		seeds = append(seeds, b.Addr("PLAINTEXT").String())
+	}
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(seeds...), kgo.MetadataMinAge(50 * time.Millisecond)}, opts...)...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(cl.Close)
+	return cl
+}
+
+// produce appends n records one after the other and returns when all are acknowledged.
+func produce(ctx context.Context, t *testing.T, cl *kgo.Client, topic string, from, n int) {
+	t.Helper()
+	for i := range n {
+		r := &kgo.Record{Topic: topic, Partition: 0, Value: fmt.Append(nil, from+i)}
+		if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+			t.Fatalf("record %d: %v", from+i, err)
+		}
+	}
+}
+
+// consume reads n records from the beginning.
+func consume(ctx context.Context, t *testing.T, cl *kgo.Client, n int) (values []string) {
+	t.Helper()
+	for len(values) < n {
+		f := cl.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			t.Fatalf("%d of %d records: %v", len(values), n, err)
+		}
+		f.EachRecord(func(r *kgo.Record) {
+			if r.Offset != int64(len(values)) {
+				t.Errorf("offset %d, want %d", r.Offset, len(values))
+			}
+			values = append(values, string(r.Value))
+		})
+	}
+	return values
+}
+
+func sequence(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+// TestOneBroker: records, a group's offsets and the topic are there after a restart.
+func TestOneBroker(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	cl := c.client(kgo.AllowAutoTopicCreation(), kgo.ConsumerGroup("g"), kgo.ConsumeTopics("orders"), kgo.DisableAutoCommit())
+	produce(ctx, t, cl, "orders", 0, 10)
+	if got := consume(ctx, t, cl, 10); !slices.Equal(got, sequence(10)) {
+		t.Error(got)
+	}
+	if err := cl.CommitUncommittedOffsets(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cl.Close()
+	c.stop(1)
+	c.start(1)
+	cl = c.client(kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	produce(ctx, t, cl, "orders", 10, 5)
+	if got := consume(ctx, t, cl, 15); !slices.Equal(got, sequence(15)) {
+		t.Error(got)
+	}
+	adm := kadm.NewClient(cl)
+	lags, err := adm.Lag(ctx, "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := lags["g"]; g.Error() != nil || g.Lag.Total() != 5 {
+		t.Errorf("behind by %d: %v", g.Lag.Total(), g.Error())
+	}
+	dirs, err := adm.DescribeAllLogDirs(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := dirs[1].Lookup(filepath.Join(c.dir, "1"), "orders", 0); !ok || d.Size == 0 {
+		t.Errorf("the log's size: %+v", d)
+	}
+	ends, err := adm.DeleteRecords(ctx, kadm.Offsets{"orders": {0: kadm.Offset{Topic: "orders", At: 4}}})
+	if err != nil || ends["orders"][0].LowWatermark != 4 {
+		t.Error(ends, err)
+	}
+}
+
+// TestFailover: three brokers replicate; whoever leads is stopped or loses its session, one after
+// the other, and nothing that was acknowledged is lost.
+func TestFailover(t *testing.T) {
+	c := newCluster(t, 3, map[string]string{"min.insync.replicas": "2", "default.replication.factor": "3", "offsets.topic.replication.factor": "3"})
+	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
+	defer cancel()
+	cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	adm := kadm.NewClient(cl)
+	if _, err := adm.CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for round := range 3 {
+		produce(ctx, t, cl, "orders", n, 20)
+		n += 20
+		leader := c.leader("orders", 0)
+		if round == 1 {
+			c.tree.Expire(c.session[leader]) // it registers again, in another life
+		} else {
+			c.stop(leader)
+		}
+		produce(ctx, t, cl, "orders", n, 20)
+		n += 20
+		if round != 1 {
+			c.start(leader)
+		}
+		c.await(ctx, "orders", 3)
+	}
+	reader := c.client(kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if got := consume(ctx, t, reader, n); !slices.Equal(got, sequence(n)) {
+		t.Errorf("%d records: %v", n, got)
+	}
+}
+
+func (c *cluster) any() *Broker {
+	for _, b := range c.brokers {
+		return b
+	}
+	return nil
+}
+
+func (c *cluster) leader(topic string, partition int32) int32 {
+	return c.any().applied.get().Partition(topic, partition).Leader
+}
+
+// await returns when a partition has so many in-sync replicas.
+func (c *cluster) await(ctx context.Context, topic string, isr int) {
+	c.t.Helper()
+	if err := c.any().applied.wait(ctx, func(i *metadata.Image) bool {
+		p := i.Partition(topic, 0)
+		return p != nil && len(p.ISR) == isr && p.Leader >= 0
+	}); err != nil {
+		c.t.Fatalf("%d in-sync replicas: %v", isr, err)
+	}
+}
