@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go lint docs clean
+.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,18 +64,26 @@ compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (10000
 test-kafka-on-holt: ## an Apache Kafka 3.9 cluster on three Holt members, killed and restarted; KAFKA_TARGET=zookeeper for the original
 	$(GO) test -count 1 -timeout 6m -v ./compat/kafka -target=$(or $(KAFKA_TARGET),holt)
 
+<<<<<<< HEAD
 test-kafka-clients: ## eleven Kafka clients, unmodified, against three brokers; installs them; CLIENTS=kcat,sarama for some, BROKERS=kafka for the original
 	$(GO) test -count 1 -timeout 15m -v ./compat/kafkaclients -target=holt -run 'TestTable|TestClients' \
 	  -brokers=$(or $(BROKERS),holt) -clients=$(CLIENTS) -table=$(TABLE)
 
 test-franz-go: ## the tests of franz-go's own package kgo against three brokers; BROKERS=kafka for the original
 	$(GO) test -count 1 -timeout 25m -v ./compat/kafkaclients -target=holt -run TestFranzGo -brokers=$(or $(BROKERS),holt)
+=======
+test-broker-kills: ## three brokers on three members, killed and paused under load, KILLS (10) times; BROKER=kafka for the original, SEED repeats
+	$(GO) test -count 1 -timeout 120m -v ./compat/brokerkills -run TestBrokerKills -broker=$(or $(BROKER),holt) -kills=$(or $(KILLS),10) -seed=$(or $(SEED),0)
+>>>>>>> 11cf35a (compat/brokerkills: kill, pause and restart brokers under load)
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
 
 profile-metrics: ## the share of the server's CPU that metrics take under loads; fails above 2 %
 	$(GO) run ./compat/metricscost
+
+bench-broker: ## Holt's broker and Apache Kafka under the same loads, about 15 minutes; ARGS="-only produce -scale 0.2"
+	$(GO) run ./compat/benchbroker $(ARGS)
 
 lint: ## formatting, vet, staticcheck, import lattice
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
