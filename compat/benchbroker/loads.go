@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"holt/compat/kafka"
+)
+
+// partitionsPerTopic of the topics that loads go to.
+const partitionsPerTopic = 6
+
+// load is one load and the figures that are read off it.
+type load struct {
+	name, title string
+	brokers     int
+	run         func(ctx context.Context, s *site, topic string, d time.Duration) (result, error)
+	figures     []figure
+}
+
+// figure is one line of the table.
+type figure struct {
+	name, unit string
+	value      func(result) float64
+	must       bound
+}
+
+func throughput(must bound) figure {
+	return figure{"throughput", "MB/s", func(r result) float64 { return r.perSecond }, must}
+}
+
+func cpuPerMB(must bound) figure {
+	return figure{"broker CPU per MB", "ms", func(r result) float64 { return r.cpuPerMB }, must}
+}
+
+func loads() []load {
+	var all []load
+	for _, brokers := range []int{1, 3} {
+		count := map[int]string{1: "one broker", 3: "three brokers"}[brokers]
+		for _, size := range []int{100, 1024} {
+			for _, acksAll := range []bool{false, true} {
+				acks := map[bool]string{false: "1", true: "all"}[acksAll]
+				all = append(all, load{
+					name: fmt.Sprint("produce", brokers), brokers: brokers,
+					title: fmt.Sprintf("%s, produce %d B, acks=%s", count, size, acks),
+					run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
+						r, _, err := s.produce(ctx, topic, size, acksAll, d)
+						return r, err
+					},
+					figures: []figure{throughput(noWorse(true)), cpuPerMB(atMost(0.5, "≤ 1/2"))},
+				})
+			}
+		}
+		for _, size := range []int{100, 1024} {
+			all = append(all, load{
+				name: fmt.Sprint("consume", brokers), brokers: brokers, title: fmt.Sprintf("%s, consume %d B", count, size),
+				run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
+					_, n, err := s.produce(ctx, topic, size, false, d)
+					if err != nil {
+						return result{}, err
+					}
+					return s.consume(ctx, topic, n)
+				},
+				figures: []figure{throughput(noWorse(true)), cpuPerMB(noWorse(false))},
+			})
+		}
+		all = append(all, load{
+			name: fmt.Sprint("latency", brokers), brokers: brokers, title: count + ", end to end at 1,000 records/s, acks=all",
+			run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
+				return s.latency(ctx, topic, d)
+			},
+			figures: []figure{
+				{"p50", "ms", func(r result) float64 { return r.p50 }, noWorse(false)},
+				{"p99", "ms", func(r result) float64 { return r.p99 }, atMost(0.5, "≤ 1/2")},
+			},
+		})
+	}
+	return all
+}
+
+// compareLoads measures the loads for a number of brokers.
+func (c *comparison) compareLoads(ctx context.Context, brokers int) (err error) {
+	var todo []load
+	for _, l := range loads() {
+		if l.brokers == brokers && c.selected(l.name) {
+			todo = append(todo, l)
+		}
+	}
+	if len(todo) == 0 {
+		return nil
+	}
+	sites := make(map[kafka.Kind]*site)
+	defer func() {
+		for _, s := range sites {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	for _, kind := range c.kinds {
+		s, err := startSite(ctx, kind, brokers)
+		if err != nil {
+			return err
+		}
+		sites[kind] = s
+	}
+	for i, l := range todo {
+		if err := c.compareLoad(ctx, sites, l, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareLoad warms all up with the load and measures it in rounds, each on a topic of its own.
+func (c *comparison) compareLoad(ctx context.Context, sites map[kafka.Kind]*site, l load, number int) error {
+	results := make(map[kafka.Kind][]result)
+	for round := range c.rounds + 1 {
+		order := slices.Clone(c.kinds)
+		if round%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, kind := range order {
+			d := measured
+			if round == 0 {
+				d = warmUp
+			}
+			topic := fmt.Sprintf("load%d-round%d", number, round)
+			r, err := runOn(ctx, sites[kind], l, topic, c.scaled(d))
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", l.title, kind, err)
+			}
+			c.progress("%s: round %d, %s: %.1f MB/s, %.2f ms CPU per MB, p50 %.2f ms, p99 %.2f ms", l.title, round, kind, r.perSecond, r.cpuPerMB, r.p50, r.p99)
+			if round > 0 {
+				results[kind] = append(results[kind], r)
+			}
+		}
+	}
+	for _, f := range l.figures {
+		c.rows = append(c.rows, row{l.title, f.name, f.unit, medianOf(results[kafka.Holt], f), medianOf(results[kafka.Kafka], f), f.must})
+	}
+	return nil
+}
+
+func runOn(ctx context.Context, s *site, l load, topic string, d time.Duration) (r result, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d+time.Minute, fmt.Errorf("not done in %v", d+time.Minute))
+	defer cancel()
+	if err := s.create(ctx, topic, partitionsPerTopic); err != nil {
+		return r, err
+	}
+	r, err = l.run(ctx, s, topic, d)
+	return r, errors.Join(err, s.drop(ctx, topic))
+}
+
+func medianOf(results []result, f figure) float64 {
+	var values []float64
+	for _, r := range results {
+		values = append(values, f.value(r))
+	}
+	return median(values)
+}
+
+// median returns the middle value, the mean of the two middle ones for an even number, 0 for
+// none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
