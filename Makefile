@@ -64,17 +64,15 @@ compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (10000
 test-kafka-on-holt: ## an Apache Kafka 3.9 cluster on three Holt members, killed and restarted; KAFKA_TARGET=zookeeper for the original
 	$(GO) test -count 1 -timeout 6m -v ./compat/kafka -target=$(or $(KAFKA_TARGET),holt)
 
-<<<<<<< HEAD
 test-kafka-clients: ## eleven Kafka clients, unmodified, against three brokers; installs them; CLIENTS=kcat,sarama for some, BROKERS=kafka for the original
 	$(GO) test -count 1 -timeout 15m -v ./compat/kafkaclients -target=holt -run 'TestTable|TestClients' \
 	  -brokers=$(or $(BROKERS),holt) -clients=$(CLIENTS) -table=$(TABLE)
 
 test-franz-go: ## the tests of franz-go's own package kgo against three brokers; BROKERS=kafka for the original
 	$(GO) test -count 1 -timeout 25m -v ./compat/kafkaclients -target=holt -run TestFranzGo -brokers=$(or $(BROKERS),holt)
-=======
+
 test-broker-kills: ## three brokers on three members, killed and paused under load, KILLS (10) times; BROKER=kafka for the original, SEED repeats
 	$(GO) test -count 1 -timeout 120m -v ./compat/brokerkills -run TestBrokerKills -broker=$(or $(BROKER),holt) -kills=$(or $(KILLS),10) -seed=$(or $(SEED),0)
->>>>>>> 11cf35a (compat/brokerkills: kill, pause and restart brokers under load)
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
