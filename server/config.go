@@ -92,6 +92,9 @@ type Config struct {
 	// MaxFrame bounds a request, in bytes; default 1048575, at least 1024
 	// [jute.maxbuffer].
 	MaxFrame int
+	// MaxWatches bounds the watches of one connection, which is closed when it has more:
+	// a watch must not be dropped in silence; default 1048576, negative: no bound.
+	MaxWatches int
 	// GlobalOutstandingLimit bounds the requests in progress, beyond which
 	// connections with outstanding requests are not read; default 1000
 	// [globalOutstandingLimit].
@@ -240,6 +243,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxClientConns, 60)
 	setDefault(&c.HandshakeTimeoutMillis, 10_000)
 	setDefault(&c.MaxFrame, 1048575)
+	setDefault(&c.MaxWatches, 1<<20)
 	setDefault(&c.GlobalOutstandingLimit, 1000)
 	setDefault(&c.RequestThrottleStallMillis, 100)
 	setDefault(&c.LargeRequestMaxBytes, 100<<20)

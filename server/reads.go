@@ -21,6 +21,8 @@ type read struct {
 	c    *conn
 	h    wire.RequestHeader
 	zxid wire.Zxid
+	// watched: a watch may have been set.
+	watched bool
 }
 
 // serveRead answers a request that changes nothing and queues the reply; false
@@ -64,6 +66,10 @@ func (s *Server) serveRead(c *conn, h wire.RequestHeader, d *wire.Decoder) bool 
 	default:
 		// ZooKeeper: UnimplementedRequestProcessor.
 		c.reply(h.Xid, -1, wire.ErrUnimplemented, nil)
+		c.out.closeAfterFlush()
+		return false
+	}
+	if r.watched && s.tooManyWatches(c) {
 		c.out.closeAfterFlush()
 		return false
 	}
@@ -147,6 +153,7 @@ func (r *read) getData(d *wire.Decoder) {
 		return
 	}
 	if req.Watch {
+		r.watched = true
 		r.s.watches.AddData(strings.Clone(req.Path), r.c)
 	}
 	r.ok(func(b []byte) []byte { return (&wire.GetDataResponse{Data: n.Data, Stat: n.Stat()}).AppendTo(b) })
@@ -173,6 +180,7 @@ func (r *read) exists(d *wire.Decoder) {
 	defer r.unlock()
 	n, code := r.node(orRoot(req.Path), wire.PermRead)
 	if req.Watch && (code == wire.OK || code == wire.ErrNoNode) {
+		r.watched = true
 		r.s.watches.AddData(strings.Clone(req.Path), r.c)
 	}
 	if code != wire.OK {
@@ -218,6 +226,7 @@ func (r *read) getChildren(d *wire.Decoder) {
 		return
 	}
 	if req.Watch {
+		r.watched = true
 		r.s.watches.AddChild(strings.Clone(req.Path), r.c)
 	}
 	if names, place := r.childList(n); names != nil {
@@ -452,6 +461,7 @@ func (r *read) getChildrenPage(d *wire.Decoder) {
 	}
 	if req.Watch && page.Next == znode.PageEnd {
 		// Only a client that has seen all children can make sense of a change.
+		r.watched = true
 		r.s.watches.AddChild(strings.Clone(path), r.c)
 	}
 	r.ok(func(b []byte) []byte {

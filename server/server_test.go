@@ -383,3 +383,23 @@ func TestFourLetterWord(t *testing.T) {
 		}
 	}
 }
+
+// TestTooManyWatches: a connection may have so many watches; with one more it is closed, after
+// the reply, so that its client sets them anew elsewhere.
+func TestTooManyWatches(t *testing.T) {
+	s := newServer(t, func(c *Config) { c.MaxWatches = 3 })
+	c, other := connect(t, s, wire.ConnectRequest{}), connect(t, s, wire.ConnectRequest{})
+	watch := func(c *rawConn, path string) {
+		c.call(wire.OpExists, &wire.ExistsRequest{Path: path, Watch: true}, nil)
+	}
+	for i := range 3 {
+		watch(c, fmt.Sprint("/n", i))
+		watch(c, "/n0") // it has that one
+	}
+	watch(other, "/n9") // not its own
+	watch(c, "/n3")
+	if !c.closed() {
+		t.Error("the connection lives on with four watches")
+	}
+	other.call(wire.OpGetData, &wire.GetDataRequest{Path: "/"}, nil)
+}

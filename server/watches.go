@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"holt/server/watch"
 	"holt/wire"
 )
@@ -26,12 +28,22 @@ func (r *read) setWatches(d *wire.Decoder) {
 	cloneAll(req.DataWatches, req.ExistWatches, req.ChildWatches, req.PersistentWatches, req.PersistentRecursiveWatches)
 	r.lock()
 	defer r.unlock()
+	r.watched = true
 	if err := r.s.watches.SetWatches(&req, r.c, r.lookup); err != nil {
 		r.s.failed(fmt.Errorf("set watches: %w", err))
 		r.fail(wire.ErrSystemError)
 		return
 	}
 	r.c.reply(r.h.Xid, r.zxid, code, nil)
+}
+
+// tooManyWatches reports that the connection has more than it may.
+func (s *Server) tooManyWatches(c *conn) bool {
+	if s.cfg.MaxWatches < 0 || s.watches.Of(c) <= s.cfg.MaxWatches {
+		return false
+	}
+	s.log.Warn("connection closed: it has too many watches", zap.String("remote", c.remote), zap.Stringer("session", c.sessionID()))
+	return true
 }
 
 // cutAtNull drops the first list that is null, and those behind it: like the original, setWatches
@@ -79,6 +91,7 @@ func (r *read) addWatch(d *wire.Decoder) {
 	}
 	r.lock()
 	defer r.unlock()
+	r.watched = true
 	r.s.watches.AddPersistent(strings.Clone(req.Path), req.Mode == wire.AddWatchPersistentRecursive, r.c)
 	r.ok(func(b []byte) []byte { return (&wire.ErrorResponse{Err: wire.OK}).AppendTo(b) })
 }

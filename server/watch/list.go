@@ -17,6 +17,14 @@ func (t *Table) Counts() Counts {
 	return t.counts
 }
 
+// Of returns the number of watches of w. One that is persistent and not recursive counts twice,
+// as it is in two lists.
+func (t *Table) Of(w Watcher) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int(t.watchers[t.byWatcher[w]].all)
+}
+
 // Each calls visit for the pairs of path and watcher of ZooKeeper's data table, path by
 // path, until it returns false. The table is locked meanwhile: visit must be quick, end early and
 // not use the table.

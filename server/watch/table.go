@@ -92,6 +92,7 @@ type watcher struct {
 	told  uint64 // turn of its last event
 	first ref    // of its watches, of all lists
 	data  uint32 // number of them in ZooKeeper's data table
+	all   uint32 // number of them
 }
 
 // watch is one watcher's on one list of one path.
@@ -224,6 +225,7 @@ func (t *Table) known(w Watcher) ref {
 // link puts a watch at the end of its two rings.
 func (t *Table) link(r ref) {
 	n := &t.watches[r]
+	t.watchers[n.watcher].all++
 	first := &t.paths[n.path].first[n.list]
 	if *first == 0 {
 		*first, n.pathNext, n.pathPrev = r, r, r
@@ -266,6 +268,7 @@ func (t *Table) drop(r ref) {
 
 	t.watches[n.ownPrev].ownNext, t.watches[n.ownNext].ownPrev = n.ownNext, n.ownPrev
 	w := &t.watchers[n.watcher]
+	w.all--
 	if w.first == r {
 		w.first = n.ownNext
 	}
