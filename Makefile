@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
 
-.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker lint docs clean
+.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,13 @@ compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (10000
 
 test-kafka-on-holt: ## an Apache Kafka 3.9 cluster on three Holt members, killed and restarted; KAFKA_TARGET=zookeeper for the original
 	$(GO) test -count 1 -timeout 6m -v ./compat/kafka -target=$(or $(KAFKA_TARGET),holt)
+
+test-coordinators: ## what a broker asks of its coordination service: Holt over memory, then Holt and Apache ZooKeeper over TCP
+	$(GO) test -count 1 -timeout 10m ./compat/brokersuite -target=holt
+	$(GO) test -count 1 -timeout 10m ./compat/brokersuite -target=zookeeper -run Processes
+
+bench-failover: ## how long 10,000 partitions on three brokers wait for a new controller; KAFKA_TARGET=zookeeper for the original
+	$(GO) test -count 1 -timeout 5m -v ./compat/brokersuite -target=$(or $(KAFKA_TARGET),holt) -run TestFailover
 
 test-kafka-clients: ## eleven Kafka clients, unmodified, against three brokers; installs them; CLIENTS=kcat,sarama for some, BROKERS=kafka for the original
 	$(GO) test -count 1 -timeout 15m -v ./compat/kafkaclients -target=holt -run 'TestTable|TestClients' \
