@@ -32,6 +32,7 @@ func (s *suite) registration() {
 	broker := aBroker(1)
 	epoch, err := a.Register(s.ctx, &broker, 0)
 	s.must(err)
+	s.must(b.Sync(s.ctx)) // it may be another server's
 	stat, err := b.Exists(s.ctx, metadata.BrokerPath(1), false)
 	s.must(err)
 	if epoch != int64(stat.Created) || stat.Owner != a.Session() {
@@ -50,6 +51,7 @@ func (s *suite) registration() {
 		s.Errorf("epoch %d after %d", later, epoch)
 	}
 	s.must(b.Unregister(s.ctx, 1, epoch))
+	s.must(a.Sync(s.ctx))
 	if _, err := a.Exists(s.ctx, metadata.BrokerPath(1), false); err != nil {
 		s.Errorf("unregistering a former life: %v", err)
 	}
@@ -138,6 +140,7 @@ func (s *suite) configs() {
 	e := metadata.UserClientEntity("alice@x", metadata.DefaultName)
 	s.must(a.SetConfig(s.ctx, e, map[string]string{"producer_byte_rate": "1024", "x": "y"}))
 	s.must(b.SetConfig(s.ctx, e, map[string]string{"z": "w"}, "x"))
+	s.must(a.Sync(s.ctx))
 	data, _, err := a.Get(s.ctx, "/config/users/alice%40x/clients/<default>", false)
 	s.must(err)
 	values, err := metadata.DecodeConfig(data)
