@@ -95,7 +95,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.host = host
 	}
 	c.frames = wire.NewFrameReader(nc, s.cfg.MaxFrame)
-	c.out.init(nc, &s.buffers)
+	c.out.init(nc, &s.buffers, &s.metrics.Responses)
 	c.room.L = &c.mu
 	c.gone = make(chan struct{})
 	ids := []wire.Identity{{Scheme: "ip", ID: c.host}}
@@ -261,7 +261,7 @@ func (c *conn) addIdentities(ids []wire.Identity) bool {
 // reply queues a reply that carries no record, or an encoded one. It is counted by
 // batch or answers.
 func (c *conn) reply(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
-	c.out.append(func(b []byte) []byte { return appendReply(b, xid, zxid, code, body) })
+	c.out.reply(func(b []byte) []byte { return appendReply(b, xid, zxid, code, body) })
 }
 
 // replyAside is reply for what is measured by nobody else.

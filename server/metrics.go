@@ -23,6 +23,7 @@ const (
 // two counters and a share of one histogram.
 type Metrics struct {
 	PacketsReceived, PacketsSent                           metric.Counter
+	Responses                                              metric.Range // sizes of replies and events
 	ConnectRequests                                        metric.Counter
 	ConnectionsRejected                                    metric.Counter
 	RequestsThrottled, OpsThrottled, LargeRequestsRejected metric.Counter
@@ -36,10 +37,15 @@ type Metrics struct {
 
 func newMetrics() *Metrics { return &Metrics{} }
 
-// reset starts what srst resets anew.
+// reset starts what srst resets anew: of the original's ServerMetrics, all.
 func (m *Metrics) reset() {
-	m.PacketsReceived.Reset()
-	m.PacketsSent.Reset()
+	for _, c := range []*metric.Counter{
+		&m.PacketsReceived, &m.PacketsSent, &m.ConnectRequests, &m.ConnectionsRejected, &m.SessionsExpired,
+		&m.RequestsThrottled, &m.OpsThrottled, &m.LargeRequestsRejected,
+	} {
+		c.Reset()
+	}
+	m.Responses.Reset()
 	for i := range m.Latency {
 		m.Latency[i].Reset()
 	}
@@ -66,7 +72,7 @@ func (m *Metrics) latencies(st *admin.Status) {
 	const ms = int64(time.Millisecond)
 	st.LatencyMin, st.LatencyMax = all.Min()/ms, all.Max()/ms
 	st.LatencySum, st.LatencyCount = all.Sum()/ms, all.Count()
-	st.ResponseLast, st.ResponseMin, st.ResponseMax = -1, -1, -1
+	st.ResponseLast, st.ResponseMin, st.ResponseMax = m.Responses.Load()
 }
 
 // slot maps an op code into Latency; close and create session, which are

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holt/quorum/transport"
+	"holt/wire/metric"
 )
 
 const (
@@ -51,6 +52,7 @@ type output struct {
 	nc   net.Conn
 	raw  syscall.RawConn // the socket, nil if it cannot be written to without waiting
 	pool *bufferPool
+	sent *metric.Range // sizes of replies and events, of all connections
 
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when a write to the socket ended
@@ -59,29 +61,41 @@ type output struct {
 	holding  bool
 	flushing bool
 	closing  bool  // close the socket once buf is empty
+	sizes    sizes // not in sent yet
 	err      error // first failure; nothing is accepted any more
 }
 
-func (o *output) init(nc net.Conn, pool *bufferPool) {
-	o.nc, o.pool = nc, pool
+func (o *output) init(nc net.Conn, pool *bufferPool, sent *metric.Range) {
+	o.nc, o.pool, o.sent = nc, pool, sent
 	if c, ok := nc.(syscall.Conn); ok {
 		o.raw, _ = c.SyscallConn() // without it flush writes
 	}
 	o.drained.L = &o.mu
 }
 
-// append adds what add appends to the buffer it is given. It does not write.
+// append adds what add appends to the buffer it is given: an answer that is no
+// reply to a request. It does not write.
 func (o *output) append(add func(b []byte) []byte) {
 	o.mu.Lock()
 	o.appendLocked(add)
 	o.mu.Unlock()
 }
 
-func (o *output) appendLocked(add func(b []byte) []byte) {
+// reply is append for one reply to a request.
+func (o *output) reply(add func(b []byte) []byte) {
+	o.mu.Lock()
+	o.sizes.frame(o.appendLocked(add))
+	o.mu.Unlock()
+}
+
+// appendLocked returns the number of bytes that were added.
+func (o *output) appendLocked(add func(b []byte) []byte) int {
 	b := o.lockedBuffer()
-	if b != nil {
-		o.buf = add(b)
+	if b == nil {
+		return 0
 	}
+	o.buf = add(b)
+	return len(o.buf) - len(b)
 }
 
 // lockedBuffer returns the buffer to append to, or nil when the connection
@@ -106,14 +120,16 @@ func (o *output) event(add func(b []byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.holding {
-		o.appendLocked(add)
+		o.sizes.frame(o.appendLocked(add))
 		return
 	}
 	if len(o.held) > outputMax {
 		o.failLocked(errOutputOverflow)
 		return
 	}
+	had := len(o.held)
 	o.held = add(o.held)
+	o.sizes.frame(len(o.held) - had)
 }
 
 // hold keeps events back until release; the caller is about to build a reply
@@ -127,7 +143,7 @@ func (o *output) hold() {
 // release adds the reply and then the events that were held back.
 func (o *output) release(add func(b []byte) []byte) {
 	o.mu.Lock()
-	o.appendLocked(add)
+	o.sizes.frame(o.appendLocked(add))
 	if len(o.held) > 0 {
 		held := o.held
 		o.appendLocked(func(b []byte) []byte { return append(b, held...) })
@@ -146,6 +162,7 @@ func (o *output) flush() {
 	}
 	o.flushing = true
 	for len(o.buf) > 0 && o.err == nil {
+		o.sizes.report(o.sent)
 		b := o.buf
 		o.buf = nil
 		o.mu.Unlock()
@@ -179,6 +196,7 @@ func (o *output) tryFlush() bool {
 	case o.raw == nil || o.closing || len(o.buf) > tryFlushMax:
 		return false
 	}
+	o.sizes.report(o.sent)
 	n := transport.TryWrite(o.raw, o.buf)
 	if n < len(o.buf) {
 		o.buf = append(o.buf[:0], o.buf[n:]...)

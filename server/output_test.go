@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"holt/wire/metric"
 )
 
 // add returns what output.append wants, for a text.
@@ -16,7 +18,7 @@ func newOutput(t *testing.T) (*output, net.Conn) {
 	t.Helper()
 	client, server := memoryPipe()
 	o := &output{}
-	o.init(server, new(bufferPool))
+	o.init(server, new(bufferPool), new(metric.Range))
 	t.Cleanup(func() { client.Close(); o.closeNow() })
 	return o, client
 }
@@ -63,7 +65,7 @@ func TestOutputEndWaitsForTheWriter(t *testing.T) {
 	client, server := net.Pipe() // without a buffer: a write lasts until it is read
 	defer client.Close()
 	o := &output{}
-	o.init(server, new(bufferPool))
+	o.init(server, new(bufferPool), new(metric.Range))
 	o.append(add("first;"))
 	go o.flush()
 	got := make([]byte, 1)
@@ -80,5 +82,26 @@ func TestOutputEndWaitsForTheWriter(t *testing.T) {
 	rest, err := io.ReadAll(client)
 	if want := "first;last;"; err != nil || string(got)+string(rest) != want {
 		t.Fatalf("client read %q, %v; want %q", string(got)+string(rest), err, want)
+	}
+}
+
+func TestOutputMeasuresRepliesAndEvents(t *testing.T) {
+	o, client := newOutput(t)
+	o.append(add("no reply, and longer than any"))
+	o.reply(add("len.12345"))
+	o.event(add("len.123"))
+	o.hold()
+	o.event(add("len.1234567"))
+	o.release(add("len.1"))
+	go io.Copy(io.Discard, client)
+	o.flush()
+	if last, least, most := o.sent.Load(); last != 1 || least != 1 || most != 7 {
+		t.Errorf("last %d, min %d, max %d", last, least, most)
+	}
+	o.closeNow()
+	o.reply(add("len.123456789"))
+	o.flush()
+	if _, _, most := o.sent.Load(); most != 7 {
+		t.Errorf("max %d with a reply that was not sent", most)
 	}
 }

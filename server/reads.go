@@ -111,7 +111,7 @@ func (r *read) decoded(d *wire.Decoder) bool {
 
 // ok queues a reply whose record add appends.
 func (r *read) ok(add func(b []byte) []byte) {
-	r.c.out.append(func(b []byte) []byte { return r.frame(b, add) })
+	r.c.out.reply(func(b []byte) []byte { return r.frame(b, add) })
 }
 
 func (r *read) frame(b []byte, add func(b []byte) []byte) []byte {
@@ -249,7 +249,7 @@ func (r *read) childList(n *znode.Node) (names []byte, place *keptList) {
 // gatherChildren reads a list of children from the store and answers with it. It
 // unlocks the machine.
 func (r *read) gatherChildren(n *znode.Node, place *keptList) {
-	queue := r.c.out.append
+	queue := r.c.out.reply
 	it, err := r.s.machine.Tree().OpenChildren(n.Path)
 	if n.NumChildren > listInline && err == nil {
 		queue = r.c.out.release

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -237,7 +238,7 @@ func (r *Run) connect(s *Step) error {
 	if cl.conn != nil {
 		cl.close()
 	}
-	if err := r.dial(cl); err != nil {
+	if err := r.dial(cl, cmp.Or(s.At, cl.name)); err != nil {
 		return err
 	}
 	payload := r.connectPayload(s)
@@ -252,8 +253,8 @@ func (r *Run) connect(s *Step) error {
 	return nil
 }
 
-func (r *Run) dial(cl *client) error {
-	c, err := r.side.Dial(r.ctx, cl.name)
+func (r *Run) dial(cl *client, member string) error {
+	c, err := r.side.Dial(r.ctx, member)
 	if err != nil {
 		return fmt.Errorf("%s: %w", cl.name, err)
 	}

@@ -14,9 +14,10 @@ import (
 
 // TestHand runs the scripts of testdata, each on servers of its own. The language of the files:
 //
-//	server [NAME=VALUE]...
+//	server [members=3] [NAME=VALUE]...
 //	    Start the servers with these lines of zoo.cfg; D:NAME=VALUE is a property of the
-//	    original's JVM. Without it they start with the first script.
+//	    original's JVM. With members each of them is an ensemble of so many. Without the
+//	    command they start with the first script.
 //	run [accept=NAME] [original=skip]
 //	    Run the steps of the input (see Parse) and print what the clients see. Sessions stay
 //	    open until the file ends. With accept the servers are known to differ, for
@@ -40,11 +41,16 @@ func TestHand(t *testing.T) {
 			h.t = t
 			switch d.Cmd {
 			case "server":
+				members := 1
 				var settings []string
 				for _, arg := range d.CmdArgs {
+					if arg.Key == "members" {
+						arg.Scan(t, 0, &members)
+						continue
+					}
 					settings = append(settings, arg.Key+"="+strings.Join(arg.Vals, ","))
 				}
-				h.start(settings)
+				h.start(members, settings)
 				return ""
 			case "run":
 				return h.check(d, h.run(d))
@@ -113,8 +119,8 @@ func diffLines(a, b string) string {
 	return out.String()
 }
 
-func (h *hand) start(settings []string) {
-	sides := handSides(h.file, settings)
+func (h *hand) start(members int, settings []string) {
+	sides := handSides(h.file, members, settings)
 	var err error
 	if sides.A != nil {
 		if h.a, err = sides.A.Start(h.file.Context()); err != nil {
@@ -138,7 +144,7 @@ func (h *hand) close() {
 // run runs one block of steps.
 func (h *hand) run(d *datadriven.TestData) string {
 	if h.b == nil {
-		h.start(nil)
+		h.start(1, nil)
 	}
 	script, err := Parse(d.Input)
 	if err != nil {
@@ -194,11 +200,12 @@ func sections(text string) (original, holt string) {
 }
 
 // handSides starts the servers for a file: Holt, and the original beside it if one was asked for.
-func handSides(t *testing.T, settings []string) Pair {
+func handSides(t *testing.T, members int, settings []string) Pair {
 	t.Helper()
 	if target.Named() {
 		kind := target.Kind(t)
-		return Pair{startProcess(t, ensemble.ZooKeeper, "original", settings), startProcess(t, kind, string(kind), settings)}
+		return Pair{startEnsemble(t, ensemble.ZooKeeper, members, "original", settings),
+			startEnsemble(t, kind, members, string(kind), settings)}
 	}
-	return Pair{nil, startInside(t, settings)}
+	return Pair{nil, startInside(t, members, settings)}
 }

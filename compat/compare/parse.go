@@ -13,7 +13,7 @@ import (
 // Parse reads a script, one step a line. Blank lines and what follows a # at the start of a line
 // are passed over.
 //
-//	CLIENT connect [timeout=MS] [zxid=Z] [session=CLIENT] [id=N] [passwd=wrong|null|short] [readonly] [old] [cut=N]
+//	CLIENT connect [at=MEMBER] [timeout=MS] [zxid=Z] [session=CLIENT] [id=N] [passwd=wrong|null|short] [readonly] [old] [cut=N]
 //	CLIENT drop                          close the connection, keep the session
 //	CLIENT [xid=N] [cut=N] [flip=AT:TO]... REQUEST
 //	CLIENT [xid=N] op CODE [HEX]         a request with any op code and body
@@ -23,7 +23,9 @@ import (
 //	CLIENT remove PATH                   delete everything below PATH, and PATH
 //	--                                   what follows is not sent before all of the above is answered
 //	wait DURATION
-//	word FOUR [HEX]                      a four-letter word, and bytes behind it
+//	word FOUR [HEX] [at=MEMBER]          a four-letter word, and bytes behind it
+//
+// MEMBER is leader, follower or follower2, of an ensemble.
 //
 // REQUEST is the name of an operation and its fields as specs lists them: fields without a
 // name in order, then name=value for those that differ from the default. Values:
@@ -85,9 +87,15 @@ func (p *parser) line(line string) (Step, error) {
 		s.Wait, err = time.ParseDuration(p.next())
 	case "word":
 		s.Client, s.Action, s.Word = "", ActWord, p.next()
-		var more []byte
-		more, err = hex.DecodeString(p.next())
-		s.Word += string(more)
+		for err == nil && len(p.tokens) > 0 {
+			var more []byte
+			token := p.next()
+			if at, ok := strings.CutPrefix(token, "at="); ok {
+				s.At = at
+			} else if more, err = hex.DecodeString(token); err == nil {
+				s.Word += string(more)
+			}
+		}
 	default:
 		err = p.action(&s)
 	}
@@ -104,7 +112,7 @@ func (p *parser) action(s *Step) (err error) {
 	switch verb := p.next(); verb {
 	case "connect":
 		s.Action = ActConnect
-		return p.connect(&s.Connect)
+		return p.connect(s)
 	case "drop":
 		s.Action = ActDrop
 	case "frame", "bytes":
@@ -252,13 +260,16 @@ func (p *parser) parts(s *Step) error {
 	return nil
 }
 
-func (p *parser) connect(a *connectArgs) (err error) {
+func (p *parser) connect(s *Step) (err error) {
+	a := &s.Connect
 	a.timeout, a.cut = 30000, -1
 	for len(p.tokens) > 0 {
 		token := p.next()
 		name, text, _ := strings.Cut(token, "=")
 		var n int64
 		switch name {
+		case "at":
+			s.At = text
 		case "readonly":
 			a.readOnly = true
 		case "old":

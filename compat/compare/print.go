@@ -24,10 +24,14 @@ func (s *Step) String() string {
 	case ActWait:
 		return "wait " + s.Wait.String()
 	case ActWord:
+		text := "word " + s.Word[:min(4, len(s.Word))]
 		if len(s.Word) > 4 {
-			return fmt.Sprintf("word %s %x", s.Word[:4], s.Word[4:])
+			text += fmt.Sprintf(" %x", s.Word[4:])
 		}
-		return "word " + s.Word
+		if s.At != "" {
+			text += " at=" + s.At
+		}
+		return text
 	}
 	b := []string{s.Client}
 	if s.Xid != 0 {
@@ -41,6 +45,10 @@ func (s *Step) String() string {
 	}
 	switch s.Action {
 	case ActConnect:
+		b = append(b, "connect")
+		if s.At != "" {
+			b = append(b, "at="+s.At)
+		}
 		b = append(b, s.Connect.text()...)
 	case ActDrop:
 		b = append(b, "drop")
@@ -84,7 +92,7 @@ func (s *Step) requestText() string {
 }
 
 func (a *connectArgs) text() []string {
-	b := []string{"connect"}
+	var b []string
 	add := func(when bool, format string, v ...any) {
 		if when {
 			b = append(b, fmt.Sprintf(format, v...))

@@ -28,6 +28,7 @@ type Step struct {
 	Connect connectArgs   // of ActConnect
 	Wait    time.Duration // of ActWait
 	Word    string        // of ActWord
+	At      string        // member of ActConnect and ActWord, see Side.Dial; "" leaves it to the client's name
 }
 
 // flip replaces one byte of a body.

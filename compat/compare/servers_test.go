@@ -1,16 +1,21 @@
 package compare
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"hash/fnv"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"holt/compat/ensemble"
+	"holt/quorum/simnet"
 	"holt/server"
+	"holt/server/admin"
 	"holt/server/zoocfg"
 )
 
@@ -57,16 +62,39 @@ func startEnsemble(t testing.TB, kind ensemble.Kind, members int, name string, s
 			t.Error(err)
 		}
 	})
-	addrs := e.Addrs()
-	side := &Side{Name: name, Dial: dialer(addrs[0]), Sync: members > 1}
+	side := &Side{Name: name, Dial: dialer(e.Addrs()[0])}
 	if members > 1 {
-		side.Dial = func(ctx context.Context, client string) (net.Conn, error) {
-			h := fnv.New32()
-			h.Write([]byte(client))
-			return dialer(addrs[int(h.Sum32())%len(addrs)])(ctx, client)
-		}
+		side.Sync, side.Dial = true, roles(t, e)
 	}
 	return side
+}
+
+// roles returns a Side.Dial for an ensemble, which must not elect another leader.
+func roles(t testing.TB, e *ensemble.Ensemble) func(context.Context, string) (net.Conn, error) {
+	t.Helper()
+	leader, err := e.Leader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs := []string{leader.Addr()}
+	for _, m := range e.Members() {
+		if m != leader {
+			addrs = append(addrs, m.Addr())
+		}
+	}
+	return func(ctx context.Context, member string) (net.Conn, error) {
+		return dialer(addrs[memberAt(member, len(addrs))])(ctx, member)
+	}
+}
+
+// memberAt returns which of n members, the leader first, is meant by a name of Side.Dial.
+func memberAt(name string, n int) int {
+	if i := slices.Index([]string{"leader", "follower", "follower2"}, name); i >= 0 {
+		return i
+	}
+	h := fnv.New32()
+	h.Write([]byte(name))
+	return int(h.Sum32()) % n
 }
 
 // printLogs prints the end of each member's log: the directory is gone when somebody reads it.
@@ -87,14 +115,57 @@ func dialer(addr string) func(context.Context, string) (net.Conn, error) {
 	}
 }
 
-// startInside starts Holt within the test, with the same configuration file that startProcess would give
-// the process.
-func startInside(t testing.TB, settings []string) *Side {
+// startInside starts Holt within the test, with the same configuration file that startEnsemble would give
+// the processes.
+func startInside(t testing.TB, members int, settings []string) *Side {
+	t.Helper()
+	if members <= 1 {
+		s := startMember(t, 1, settings, nil)
+		awaitReady(t, s)
+		return &Side{Name: "holt", Dial: dialer(s.ClientAddr().String())}
+	}
+	network := simnet.New(1)
+	for id := range members {
+		settings = append(settings, fmt.Sprintf("server.%d=m%d:1:2", id+1, id+1))
+	}
+	var all []*server.Server
+	for id := range members {
+		all = append(all, startMember(t, id+1, settings, network.Host(fmt.Sprintf("m%d", id+1))))
+	}
+	for _, s := range all {
+		awaitReady(t, s)
+	}
+	slices.SortStableFunc(all, func(a, b *server.Server) int { return cmp.Compare(place(a), place(b)) })
+	return &Side{Name: "holt", Sync: true, Dial: func(ctx context.Context, member string) (net.Conn, error) {
+		return dialer(all[memberAt(member, len(all))].ClientAddr().String())(ctx, member)
+	}}
+}
+
+// place sorts the leader first.
+func place(s *server.Server) int {
+	if s.Status().Mode == admin.Leader {
+		return 0
+	}
+	return 1
+}
+
+func awaitReady(t testing.TB, s *server.Server) {
+	t.Helper()
+	select {
+	case <-s.Ready():
+	case <-t.Context().Done():
+		t.Fatal("not ready")
+	}
+}
+
+// startMember starts one member; host is where it meets the others.
+func startMember(t testing.TB, id int, settings []string, host *simnet.Host) *server.Server {
 	t.Helper()
 	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
 	lines := []string{
-		"dataDir=" + filepath.Join(dir, "data"), "clientPort=2181", "clientPortAddress=127.0.0.1", "4lw.commands.whitelist=*",
-		"znode.container.checkIntervalMs=86400000",
+		"dataDir=" + data, "clientPort=2181", "clientPortAddress=127.0.0.1", "4lw.commands.whitelist=*",
+		"znode.container.checkIntervalMs=86400000", "initLimit=10", "syncLimit=5",
 	}
 	lines = append(lines, baseSettings()...)
 	for _, s := range settings {
@@ -104,12 +175,28 @@ func startInside(t testing.TB, settings []string) *Side {
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "myid"), fmt.Appendln(nil, id), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	read, err := zoocfg.Read(path, zoocfg.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	read.Config.ClientAddr = "127.0.0.1:0" // whatever port is free
-	s, err := server.Start(read.Config)
+	cfg := read.Config
+	cfg.ClientAddr = "127.0.0.1:0" // whatever port is free
+	if host != nil {
+		cfg.Dial = host.Dial
+		cfg.Listen = func(addr string) (net.Listener, error) {
+			if addr == cfg.ClientAddr {
+				return net.Listen("tcp4", addr)
+			}
+			return host.Listen(addr)
+		}
+	}
+	s, err := server.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,10 +205,5 @@ func startInside(t testing.TB, settings []string) *Side {
 			t.Error(err)
 		}
 	})
-	select {
-	case <-s.Ready():
-	case <-t.Context().Done():
-		t.Fatal("not ready")
-	}
-	return &Side{Name: "holt", Dial: dialer(s.ClientAddr().String())}
+	return s
 }

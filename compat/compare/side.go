@@ -18,9 +18,10 @@ import (
 // Side is one of the servers that are compared.
 type Side struct {
 	Name string
-	// Dial opens a connection for the client of that name. For an ensemble the name
-	// decides the member; "" is the member that is asked four-letter words.
-	Dial func(ctx context.Context, client string) (net.Conn, error)
+	// Dial opens a connection to a member. Of an ensemble these are called leader,
+	// follower and follower2; any other name is a client's that does not care, and
+	// decides for one of them. "" is the member that is asked four-letter words.
+	Dial func(ctx context.Context, member string) (net.Conn, error)
 	// Sync has every turn end with a sync before the ping, as it must if Dial leads to
 	// several members. Both sides of a Pair have to agree in this.
 	Sync bool
@@ -106,7 +107,7 @@ func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
 
 // lastZxid asks the server for the zxid of its last transaction.
 func (s *Side) lastZxid(ctx context.Context) (int64, error) {
-	text, err := s.word(ctx, "srvr")
+	text, err := s.word(ctx, "", "srvr")
 	if err != nil {
 		return 0, err
 	}
@@ -119,12 +120,12 @@ func (s *Side) lastZxid(ctx context.Context) (int64, error) {
 	return zxid, nil
 }
 
-// word asks a four-letter word and returns the answer, "" if the connection was closed without
+// word asks a member a four-letter word and returns the answer, "" if the connection was closed without
 // one. After it, the word may carry further bytes.
-func (s *Side) word(ctx context.Context, word string) (string, error) {
+func (s *Side) word(ctx context.Context, member, word string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, err := s.Dial(ctx, "")
+	c, err := s.Dial(ctx, member)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Name, err)
 	}
@@ -168,7 +169,7 @@ func (r *Run) act(steps Script) error {
 		if err := sleep(r.ctx, settle); err != nil {
 			return err
 		}
-		text, err := r.side.word(r.ctx, first.Word)
+		text, err := r.side.word(r.ctx, first.At, first.Word)
 		if err != nil {
 			return err
 		}

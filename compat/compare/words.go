@@ -52,6 +52,7 @@ var (
 	javaDate   = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
 	bucketLine = regexp.MustCompile(`^\d+ expire at DATE:$`)
 	setsLine   = regexp.MustCompile(`Sets \(\d+\)/`)
+	memberAddr = regexp.MustCompile(`^[^:]+:\d+:\d+`)
 	digestLine = regexp.MustCompile(`^[0-9a-f]+: [0-9]+$`)
 )
 
@@ -94,7 +95,10 @@ func (c *Canon) sid(hex string) string {
 }
 
 func confLine(line string) string {
-	key, value, _ := strings.Cut(line, "=")
+	key, value, ok := strings.Cut(line, "=")
+	if !ok {
+		return line
+	}
 	switch key {
 	case "clientPort":
 		value = "P"
@@ -104,6 +108,15 @@ func confLine(line string) string {
 		}
 	case "dataDirSize", "dataLogSize":
 		value = numbers.ReplaceAllString(value, "N")
+	case "electionPort", "quorumPort":
+		value = "P"
+	case "serverId":
+		if value != "0" { // who leads is up to the clock
+			value = "N"
+		}
+	}
+	if strings.HasPrefix(key, "server.") {
+		value = memberAddr.ReplaceAllString(value, "HOST:P:P")
 	}
 	return key + "=" + value
 }
@@ -201,41 +214,6 @@ func groups(text string) []string {
 	return all
 }
 
-// counted are the keys of mntr whose values two servers must agree on.
-func counted() []string {
-	return []string{
-		"zk_server_state", "zk_num_alive_connections", "zk_outstanding_requests", "zk_znode_count", "zk_watch_count", "zk_ephemerals_count",
-		"zk_approximate_data_size", "zk_global_sessions", "zk_local_sessions", "zk_packets_received", "zk_packets_sent",
-		"zk_auth_failed_count", "zk_connection_request_count",
-	}
-}
-
-// measuredKeys are those that dashboards ask for and whose values are up to the clock and the process. The
-// keys that are in neither list measure the parts that the original is made of, and pass.
-func measuredKeys() []string {
-	return []string{
-		"zk_version", "zk_avg_latency", "zk_max_latency", "zk_min_latency", "zk_open_file_descriptor_count", "zk_max_file_descriptor_count", "zk_uptime",
-		"zk_avg_readlatency", "zk_p50_readlatency", "zk_p99_readlatency", "zk_avg_updatelatency", "zk_p50_updatelatency", "zk_p99_updatelatency",
-		"zk_avg_fsynctime", "zk_cnt_fsynctime", "zk_max_client_response_size", "zk_min_client_response_size", "zk_last_client_response_size",
-	}
-}
-
-// monitorText keeps, of the answer to mntr, the lines of keys that are compared, sorted.
-func monitorText(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		key, _, ok := strings.Cut(line, "\t")
-		switch {
-		case !ok || slices.Contains(counted(), key):
-			lines = append(lines, line)
-		case slices.Contains(measuredKeys(), key):
-			lines = append(lines, key+"\tN\n")
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "")
-}
-
 // serverText is the answer to srvr or stat. The connections are sorted.
 func (c *Canon) serverText(text string) string {
 	text = versionAt.ReplaceAllString(text, "ersion: VERSION, built on DATE")
@@ -247,7 +225,7 @@ func (c *Canon) serverText(text string) string {
 	return each(text, func(line string) string {
 		key, value, _ := strings.Cut(line, ": ")
 		switch key {
-		case "Latency min/avg/max":
+		case "Latency min/avg/max", "Proposal sizes last/min/max":
 			return key + ": " + numbers.ReplaceAllString(value, "N")
 		case "Zxid":
 			z, err := strconv.ParseUint(strings.TrimPrefix(value, "0x"), 16, 64)

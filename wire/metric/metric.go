@@ -32,6 +32,33 @@ func (g *Gauge) Add(n int64) { g.n.Add(n) }
 // Load returns the value.
 func (g *Gauge) Load() int64 { return g.n.Load() }
 
+// Range is the last, the least and the greatest of values that are not
+// negative.
+type Range struct{ last, min, max atomic.Int64 } // each plus one: 0 means no value yet
+
+// Observe adds values of which last came last and the others lie between min and
+// max.
+func (r *Range) Observe(last, min, max int64) {
+	r.last.Store(last + 1)
+	for m := r.max.Load(); max+1 > m && !r.max.CompareAndSwap(m, max+1); m = r.max.Load() {
+	}
+	for m := r.min.Load(); (m == 0 || min+1 < m) && !r.min.CompareAndSwap(m, min+1); m = r.min.Load() {
+	}
+}
+
+// Load returns the three values, −1 each if there was none since the start or the
+// last Reset.
+func (r *Range) Load() (last, min, max int64) {
+	return r.last.Load() - 1, r.min.Load() - 1, r.max.Load() - 1
+}
+
+// Reset forgets all values.
+func (r *Range) Reset() {
+	r.last.Store(0)
+	r.min.Store(0)
+	r.max.Store(0)
+}
+
 const (
 	linearBits = 4 // values below 1<<linearBits have a bucket each
 	partBits   = 3 // parts of each power of two, as bits
