@@ -14,9 +14,10 @@ import (
 //
 //   - a zxid z up to 0 stays; one from before the script began becomes zxidOld;
 //     any other becomes zxidBase + (z − the script's first);
-//   - a time of 0 stays, a time near now becomes timeCreated or, where the Stat says
-//     that the node was changed later, timeChanged. Anything else stays and will
-//     differ: a time far from now, a node not changed whose two times differ;
+//   - a time of 0 stays, a time near now, or in the past if its zxid is from before the script,
+//     becomes timeCreated or, where the Stat says that the node was changed later,
+//     timeChanged. Anything else stays and will differ: a time far from now, a node
+//     not changed whose two times differ;
 //   - an id of a session that the script opened becomes sessionBase + its number;
 //   - a password that is not all zero becomes passwdSet;
 //   - the elements of a list without order are sorted: children, ephemeral nodes, identities,
@@ -118,13 +119,13 @@ func (c *Canon) stat(b []byte) {
 	put := func(i int, v int64) { binary.BigEndian.PutUint64(b[i:], uint64(v)) }
 	ctime, mtime := int64at(statCtime), int64at(statMtime)
 	unchanged := int64at(statCzxid) == int64at(statMzxid)
-	if c.near(ctime) {
+	if c.passes(ctime, int64at(statCzxid)) {
 		put(statCtime, timeCreated)
 		if mtime == ctime {
 			put(statMtime, timeCreated)
 		}
 	}
-	if !unchanged && mtime >= ctime && c.near(mtime) {
+	if !unchanged && mtime >= ctime && c.passes(mtime, int64at(statMzxid)) {
 		put(statMtime, timeChanged)
 	}
 	c.patchZxid(b[statCzxid:])
@@ -133,9 +134,12 @@ func (c *Canon) stat(b []byte) {
 	put(statOwner, c.session(int64at(statOwner)))
 }
 
-func (c *Canon) near(millis int64) bool {
+// passes reports whether a time may be that of a transaction: one near now, or any that is past if the
+// transaction was before this script.
+func (c *Canon) passes(millis, zxid int64) bool {
 	d := c.now.Sub(time.UnixMilli(millis))
-	return -timeSlack < d && d < timeSlack
+	before := 0 < zxid && zxid <= c.base && millis > 0
+	return -timeSlack < d && (d < timeSlack || before)
 }
 
 // connect replaces what is to be replaced in a ConnectResponse and returns the real id.

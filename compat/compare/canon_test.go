@@ -111,6 +111,8 @@ func TestCanonTimes(t *testing.T) {
 		{"changed at once", 5, 6, ms, ms, [2]int64{timeCreated, timeChanged}},
 		{"changed without a change", 5, 5, ms, ms + 3, [2]int64{timeCreated, ms + 3}},
 		{"changed before it was made", 5, 6, ms, ms - 3, [2]int64{timeCreated, ms - 3}},
+		{"of an earlier script", 1, 1, ms - 1e9, ms - 1e9, [2]int64{timeCreated, timeCreated}},
+		{"of an earlier script, changed", 1, 5, ms - 1e9, ms, [2]int64{timeCreated, timeChanged}},
 		{"of long ago", 5, 6, ms - 1e9, ms, [2]int64{ms - 1e9, timeChanged}},
 		{"one of the server's own changed", 0, 6, 0, ms, [2]int64{0, timeChanged}},
 	} {

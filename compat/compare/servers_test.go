@@ -126,11 +126,12 @@ func startInside(t testing.TB, members int, settings []string) *Side {
 	}
 	network := simnet.New(1)
 	for id := range members {
-		settings = append(settings, fmt.Sprintf("server.%d=m%d:1:2", id+1, id+1))
+		// As long as 127.0.0.1 and the ports of processes: the configuration is part of the data.
+		settings = append(settings, fmt.Sprintf("server.%d=member00%d:10001:10002", id+1, id+1))
 	}
 	var all []*server.Server
 	for id := range members {
-		all = append(all, startMember(t, id+1, settings, network.Host(fmt.Sprintf("m%d", id+1))))
+		all = append(all, startMember(t, id+1, settings, network.Host(fmt.Sprintf("member00%d", id+1))))
 	}
 	for _, s := range all {
 		awaitReady(t, s)

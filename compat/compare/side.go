@@ -107,7 +107,11 @@ func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
 
 // lastZxid asks the server for the zxid of its last transaction.
 func (s *Side) lastZxid(ctx context.Context) (int64, error) {
-	text, err := s.word(ctx, "", "srvr")
+	member := ""
+	if s.Sync {
+		member = "leader" // the others of the original do not know it before the first transaction
+	}
+	text, err := s.word(ctx, member, "srvr")
 	if err != nil {
 		return 0, err
 	}

@@ -43,17 +43,18 @@ func (c *Canon) word(word, text string) string {
 
 // The patterns are compiled when the package is loaded and never change.
 var (
-	numbers    = regexp.MustCompile(`-?\d+(\.\d+)?`)
-	remotePort = regexp.MustCompile(`(/127\.0\.0\.1):\d+`)
-	hexNumber  = regexp.MustCompile(`0x[0-9a-f]+`)
-	measured   = regexp.MustCompile(`\b(queued|est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
-	lastZxid   = regexp.MustCompile(`\blzxid=0x([0-9a-f]+)`)
-	versionAt  = regexp.MustCompile(`ersion: .*, built on .*`)
-	javaDate   = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
-	bucketLine = regexp.MustCompile(`^\d+ expire at DATE:$`)
-	setsLine   = regexp.MustCompile(`Sets \(\d+\)/`)
-	memberAddr = regexp.MustCompile(`^[^:]+:\d+:\d+`)
-	digestLine = regexp.MustCompile(`^[0-9a-f]+: [0-9]+$`)
+	numbers     = regexp.MustCompile(`-?\d+(\.\d+)?`)
+	remotePort  = regexp.MustCompile(`(/127\.0\.0\.1):\d+`)
+	hexNumber   = regexp.MustCompile(`0x[0-9a-f]+`)
+	measured    = regexp.MustCompile(`\b(queued|est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
+	lastZxid    = regexp.MustCompile(`\blzxid=0x([0-9a-f]+)`)
+	versionAt   = regexp.MustCompile(`ersion: .*, built on .*`)
+	javaDate    = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
+	bucketLine  = regexp.MustCompile(`^\d+ expire at DATE:$`)
+	timeoutLine = regexp.MustCompile(`^\S+\t\d+ms$`)
+	setsLine    = regexp.MustCompile(`Sets \(\d+\)/`)
+	memberAddr  = regexp.MustCompile(`^[^:]+:\d+:\d+`)
+	digestLine  = regexp.MustCompile(`^[0-9a-f]+: [0-9]+$`)
 )
 
 // each applies f to every line.
@@ -170,7 +171,7 @@ func (c *Canon) dump(text string) string {
 				out = append(out, "N expire at DATE:")
 			}
 			inBucket = true
-		case strings.HasPrefix(line, "\t"):
+		case strings.HasPrefix(line, "\t") || timeoutLine.MatchString(line):
 			bucket = append(bucket, line)
 		default:
 			flush()
@@ -212,6 +213,44 @@ func groups(text string) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// counted are the keys of mntr whose values two servers must agree on.
+func counted() []string {
+	return []string{
+		"zk_server_state", "zk_num_alive_connections", "zk_outstanding_requests", "zk_znode_count", "zk_watch_count", "zk_ephemerals_count",
+		"zk_approximate_data_size", "zk_global_sessions", "zk_local_sessions", "zk_packets_received", "zk_packets_sent",
+		"zk_auth_failed_count", "zk_connection_request_count",
+		"zk_last_client_response_size", "zk_max_client_response_size", "zk_min_client_response_size",
+		"zk_peer_state", "zk_quorum_size", "zk_learners", "zk_synced_followers", "zk_synced_non_voting_followers", "zk_synced_observers", "zk_pending_syncs",
+	}
+}
+
+// measuredKeys are those that dashboards ask for and whose values are up to the clock and the process. The
+// keys that are in neither list measure the parts that the original is made of, and pass.
+func measuredKeys() []string {
+	return []string{
+		"zk_version", "zk_avg_latency", "zk_max_latency", "zk_min_latency", "zk_open_file_descriptor_count", "zk_max_file_descriptor_count", "zk_uptime",
+		"zk_avg_readlatency", "zk_p50_readlatency", "zk_p99_readlatency", "zk_avg_updatelatency", "zk_p50_updatelatency", "zk_p99_updatelatency",
+		"zk_avg_fsynctime", "zk_cnt_fsynctime",
+		"zk_leader_uptime", "zk_last_proposal_size", "zk_max_proposal_size", "zk_min_proposal_size",
+	}
+}
+
+// monitorText keeps, of the answer to mntr, the lines of keys that are compared, sorted.
+func monitorText(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		key, _, ok := strings.Cut(line, "\t")
+		switch {
+		case !ok || slices.Contains(counted(), key):
+			lines = append(lines, line)
+		case slices.Contains(measuredKeys(), key):
+			lines = append(lines, key+"\tN\n")
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // serverText is the answer to srvr or stat. The connections are sorted.
