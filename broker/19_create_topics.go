@@ -52,7 +52,7 @@ func (c *call) createTopics(req *kmsg.CreateTopicsRequest) kmsg.Response {
 
 // createOne makes a topic, or only says whether it could be made.
 func (c *call) createOne(ctx context.Context, req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic, rt *kmsg.CreateTopicsResponseTopic) refusal {
-	n, r := c.newTopicOf(t, req.Version)
+	n, r := c.newTopicOf(t)
 	if !r.ok() {
 		return r
 	}
@@ -80,7 +80,7 @@ func (c *call) createOne(ctx context.Context, req *kmsg.CreateTopicsRequest, t *
 }
 
 // newTopicOf is what a request says of a topic.
-func (c *call) newTopicOf(t *kmsg.CreateTopicsRequestTopic, version int16) (newTopic, refusal) {
+func (c *call) newTopicOf(t *kmsg.CreateTopicsRequestTopic) (newTopic, refusal) {
 	n := newTopic{name: t.Topic, partitions: int(t.NumPartitions), replicas: int(t.ReplicationFactor), configs: map[string]string{}}
 	for _, cf := range t.Configs {
 		if cf.Value == nil {
@@ -99,9 +99,8 @@ func (c *call) newTopicOf(t *kmsg.CreateTopicsRequestTopic, version int16) (newT
 		n.assignment, r = c.manualAssignment(t.ReplicaAssignment)
 		return n, r
 	}
-	if version < 4 && (t.NumPartitions == -1 || t.ReplicationFactor == -1) {
-		return n, refusal{kerror.InvalidPartitions, "Number of partitions must be larger than 0."}
-	}
+	// −1 asks for the broker's default in every version, as Kafka takes it, though only clients
+	// of version 4 on are meant to send it: kafkajs does so with version 3.
 	return n, refusal{}
 }
 
@@ -163,7 +162,7 @@ func (c *call) awaitCreated(ctx context.Context, req *kmsg.CreateTopicsRequest, 
 		if t == nil {
 			continue // it is gone again
 		}
-		n, _ := c.newTopicOf(&req.Topics[i], req.Version)
+		n, _ := c.newTopicOf(&req.Topics[i])
 		rt.TopicID = t.ID
 		c.describeNew(rt, n, len(t.Partitions), len(t.Partitions[0].Replicas))
 	}

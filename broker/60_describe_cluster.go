@@ -110,6 +110,8 @@ func (c *call) topicPage(name string, first int32, left *int) (rt kmsg.DescribeT
 		rp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 		rp.ErrorCode, rp.Partition, rp.LeaderID, rp.LeaderEpoch = mp.ErrorCode, mp.Partition, mp.Leader, mp.LeaderEpoch
 		rp.Replicas, rp.ISR, rp.OfflineReplicas = mp.Replicas, mp.ISR, mp.OfflineReplicas
+		// There are none, but they may not be null: Java's admin client does not expect that.
+		rp.EligibleLeaderReplicas, rp.LastKnownELR = []int32{}, []int32{}
 		rt.Partitions = append(rt.Partitions, rp)
 	}
 	return rt, -1

@@ -19,12 +19,13 @@ import (
 
 // Broker is one broker of a cluster, running or stopped.
 type Broker struct {
-	id      int
-	port    int
-	dir     string // holds server.properties, data and log
-	heapMiB int
-	program *Installation
-	holt    string // path of the command that runs instead of program, or ""
+	id       int
+	port     int
+	saslPort int    // of a second listener, with SCRAM, or 0
+	dir      string // holds server.properties, data and log
+	heapMiB  int
+	program  *Installation
+	holt     string // path of the command that runs instead of program, or ""
 
 	mu   sync.Mutex
 	proc *ensemble.Process // guarded by mu; nil before the first Start
@@ -33,8 +34,10 @@ type Broker struct {
 // ID returns broker.id.
 func (b *Broker) ID() int { return b.id }
 
-// Addr returns host:port of the listener, which is PLAINTEXT.
+// Addr returns host:port of the listener that is PLAINTEXT.
 func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
+
+func (b *Broker) saslAddr() string { return fmt.Sprintf("127.0.0.1:%d", b.saslPort) }
 
 // DataDir returns log.dirs.
 func (b *Broker) DataDir() string { return filepath.Join(b.dir, "data") }
@@ -49,11 +52,20 @@ func (b *Broker) layOut(settings []string) error {
 	if err := os.MkdirAll(b.DataDir(), 0o755); err != nil {
 		return err
 	}
-	lines := append([]string{
+	lines := []string{
 		fmt.Sprintf("broker.id=%d", b.id),
 		"listeners=PLAINTEXT://" + b.Addr(),
 		"log.dirs=" + b.DataDir(),
-	}, settings...)
+	}
+	if b.saslPort != 0 {
+		const jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+		lines = append(lines,
+			"listeners=PLAINTEXT://"+b.Addr()+",SASL_PLAINTEXT://"+b.saslAddr(),
+			"sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512",
+			"listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config="+jaas,
+			"listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config="+jaas)
+	}
+	lines = append(lines, settings...)
 	return os.WriteFile(b.propertiesPath(), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	HeapMiB int
 	// Holt is the path of the command holt, whose brokers run then. Empty runs Apache Kafka's.
 	Holt string
+	// SCRAM gives each broker a second listener, SASL_PLAINTEXT with SCRAM.
+	SCRAM bool
 }
 
 // Cluster is a set of brokers that Close ends.
@@ -54,13 +56,16 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	if heap == 0 {
 		heap = 512
 	}
-	ports, err := ensemble.FreePorts(n)
+	ports, err := ensemble.FreePorts(2 * n)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{Installation: program}
 	for i := range n {
 		b := &Broker{id: i + 1, port: ports[i], dir: filepath.Join(cfg.Dir, fmt.Sprint("broker", i+1)), heapMiB: heap, program: program, holt: cfg.Holt}
+		if cfg.SCRAM {
+			b.saslPort = ports[n+i]
+		}
 		c.brokers = append(c.brokers, b)
 		if err := b.layOut(append(defaults(cfg, n), cfg.Settings...)); err != nil {
 			return nil, fmt.Errorf("lay out %s: %w", b.name(), err)
@@ -117,6 +122,15 @@ func (c *Cluster) Addrs() []string {
 	var addrs []string
 	for _, b := range c.brokers {
 		addrs = append(addrs, b.Addr())
+	}
+	return addrs
+}
+
+// SASLAddrs returns the addresses of the listeners that Config.SCRAM asked for.
+func (c *Cluster) SASLAddrs() []string {
+	var addrs []string
+	for _, b := range c.brokers {
+		addrs = append(addrs, b.saslAddr())
 	}
 	return addrs
 }

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	only  = flag.String("clients", "", "clients to run, with commas; empty runs all")
-	table = flag.String("table", "", "file that receives the table of clients and checks")
+	only = flag.String("clients", "", "clients to run, with commas; empty runs all")
+	page = flag.String("page", "", "file that receives the table of clients and checks: docs/kafka-clients.md")
 )
 
 // TestClients runs all suites, two at a time (see -parallel), restarts the brokers, and runs the
@@ -27,7 +27,7 @@ func TestClients(t *testing.T) {
 	for _, c := range clients {
 		names = append(names, c.name)
 	}
-	c := brokers(t)
+	c := brokers(t, kafka.Config{})
 	makeTopics(t, c, names)
 	all := make(map[string]map[string]result)
 	all["first"] = stage(t, c, clients, "first")
@@ -40,8 +40,8 @@ func TestClients(t *testing.T) {
 	all["again"] = stage(t, c, clients, "again")
 	text := render(clients, all)
 	t.Log("\n" + text)
-	if *table != "" {
-		check(t, os.WriteFile(*table, []byte(text), 0o644))
+	if *page != "" {
+		check(t, os.WriteFile(*page, []byte(pageHead+text), 0o644))
 	}
 }
 

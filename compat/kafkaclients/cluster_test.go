@@ -19,11 +19,12 @@ import (
 
 var brokerKind = flag.String("brokers", "holt", "whose brokers: holt, or kafka for Apache Kafka 3.9")
 
-// brokers starts three brokers on a coordination member of the kind under test.
-func brokers(t *testing.T, settings ...string) *kafka.Cluster {
+// brokers starts three brokers on a coordination member of the kind under test. cfg says what is
+// special about them.
+func brokers(t *testing.T, cfg kafka.Config) *kafka.Cluster {
 	t.Helper()
 	target.Kind(t)
-	cfg := kafka.Config{Brokers: 3, Dir: t.TempDir(), Settings: settings}
+	cfg.Brokers, cfg.Dir = 3, t.TempDir()
 	switch *brokerKind {
 	case "holt":
 		path, err := ensemble.BuildHolt(t.Context())

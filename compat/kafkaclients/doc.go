@@ -6,7 +6,7 @@
 //	               its suite BOOTSTRAP NAME first                      … again
 //	                     │ one line per check
 //	                     ▼
-//	               table of clients and checks (-table FILE), after a look at
+//	               table of clients and checks (-page FILE), after a look at
 //	               what the brokers hold: codecs, producer ids, transactions
 //
 // The clients: kcat with Debian's librdkafka, confluent-kafka with the newest,

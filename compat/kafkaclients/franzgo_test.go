@@ -12,6 +12,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"holt/compat/kafka"
 )
 
 // skip is a line of testdata/franzgo.txt.
@@ -19,7 +24,8 @@ type skip struct{ pattern, reason string }
 
 // TestFranzGo runs the tests of franz-go's package kgo, in the folder they come in.
 func TestFranzGo(t *testing.T) {
-	c := brokers(t, "message.max.bytes=10000000")
+	c := brokers(t, kafka.Config{SCRAM: true})
+	makeUser(t, c)
 	dir := strings.TrimSpace(do(t, "goclients", "go", "list", "-f", "{{.Dir}}", "github.com/twmb/franz-go/pkg/kgo"))
 	binary := filepath.Join(t.TempDir(), "kgo.test")
 	do(t, "goclients", "go", "test", "-c", "-o", binary, "github.com/twmb/franz-go/pkg/kgo")
@@ -27,7 +33,8 @@ func TestFranzGo(t *testing.T) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.timeout=18m")
 	cmd.Dir = dir // one test reads the package's source
-	cmd.Env = append(os.Environ(), "KGO_SEEDS="+c.Bootstrap(), "KGO_TEST_RF=3", "KGO_LOG_LEVEL=none")
+	cmd.Env = append(os.Environ(), "KGO_SEEDS="+c.Bootstrap(), "KGO_TEST_RF=3", "KGO_LOG_LEVEL=none",
+		"KGO_TEST_SCRAM="+user+":"+password, "KGO_TEST_SCRAM_SEEDS="+strings.Join(c.SASLAddrs(), ","))
 	if os.Getenv("KGO_TEST_RECORDS") == "" {
 		cmd.Env = append(cmd.Env, "KGO_TEST_RECORDS=50000") // of each ETL test; the default wants a larger machine
 	}
@@ -39,6 +46,21 @@ func TestFranzGo(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s", err, tail(out.String()))
 	}
+}
+
+// user and password are those of the tests with SCRAM.
+const user, password = "franz", "secret of the tests"
+
+func makeUser(t *testing.T, c *kafka.Cluster) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Addrs()...))
+	check(t, err)
+	defer client.Close()
+	credential := kadm.UpsertSCRAM{User: user, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: password}
+	altered, err := kadm.NewClient(client).AlterUserSCRAMs(within(t, 30*time.Second), nil, []kadm.UpsertSCRAM{credential})
+	if err == nil {
+		err = altered.Error()
+	}
+	check(t, err)
 }
 
 func readSkips(t *testing.T) []skip {

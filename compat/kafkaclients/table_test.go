@@ -7,6 +7,17 @@ import (
 	"testing"
 )
 
+// pageHead is what docs/kafka-clients.md says above the table.
+const pageHead = `# Kafka clients
+
+Which clients, unmodified, did what with three brokers of Holt: "make test-kafka-clients PAGE=docs/kafka-clients.md" wrote this page. "–": the
+client has no such feature. What each column stands for is said in compat/kafkaclients/doc.go; "restart" is that committed offsets are there after
+all brokers were stopped and started. tools-3 and tools-4 are Kafka's command-line tools (kafka-topics, kafka-configs, kafka-console-producer and
+-consumer, kafka-consumer-groups, kafka-verifiable-producer and -consumer, kafka-transactions), java-3 and java-4 the library kafka-clients.
+franz-go's own integration tests run besides: "make test-franz-go"; compat/kafkaclients/testdata/franzgo.txt has those that skip themselves, and why.
+
+`
+
 // render returns a table in Markdown: a line for each client, a column for each check.
 func render(clients []client, results map[string]map[string]result) string {
 	var b strings.Builder
