@@ -169,7 +169,7 @@ func (s *Set) applyBrokers(d *metadata.Delta) {
 		for _, r := range all {
 			r.reconsider(func(c *core) bool {
 				c.broker(b.ID, epoch)
-				return false
+				return c.advance(s.now()) // one that is gone does not hold it back any more
 			})
 		}
 	}

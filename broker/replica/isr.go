@@ -210,6 +210,7 @@ func (s *Set) scanLagging() {
 		select {
 		case <-t.C:
 			for _, r := range s.all() {
+				r.reconsider(func(c *core) bool { return c.advance(s.now()) })
 				r.propose(true)
 			}
 		case <-s.ctx.Done():
