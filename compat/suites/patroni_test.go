@@ -263,8 +263,14 @@ func (n *node) sql(statement string) string {
 	return out
 }
 
+// insert adds rows. A node that Patroni calls the primary is one when PostgreSQL has left recovery, a moment
+// later.
 func (n *node) insert(rows int) {
 	n.t.Helper()
+	n.eventually("end of recovery", func() bool {
+		recovering, err := n.query("SELECT pg_is_in_recovery()")
+		return err == nil && recovering == "f"
+	})
 	n.sql(fmt.Sprintf("INSERT INTO t SELECT generate_series(1, %d)", rows))
 }
 
