@@ -36,6 +36,7 @@ func Accepted() []Acceptance {
 		{"null-path", "No client sends a null path. Holt says MarshallingError, whatever else is wrong with the request; the original if it gets as far as using the path. A watch on null is to Holt one on the empty path."},
 		{"null-acl", "No client sends a null scheme or id in an ACL. To Holt they are empty, which is InvalidACL; the original says MarshallingError for some."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
+		{"config-written", "Each member of the original writes /zookeeper/config by itself when it starts: mzxid is 0, mtime differs from member to member, and a watch that is set again never finds it changed. In Holt it is a transaction, the same at every member."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
 }

@@ -118,7 +118,8 @@ func (c *Canon) stat(b []byte) {
 	int64at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[i:])) }
 	put := func(i int, v int64) { binary.BigEndian.PutUint64(b[i:], uint64(v)) }
 	ctime, mtime := int64at(statCtime), int64at(statMtime)
-	unchanged := int64at(statCzxid) == int64at(statMzxid)
+	// A node of the server's own, which no transaction made, may be written by none.
+	unchanged := int64at(statCzxid) == int64at(statMzxid) && (int64at(statCzxid) != 0 || ctime != 0)
 	if c.passes(ctime, int64at(statCzxid)) {
 		put(statCtime, timeCreated)
 		if mtime == ctime {

@@ -114,6 +114,7 @@ func TestCanonTimes(t *testing.T) {
 		{"of an earlier script", 1, 1, ms - 1e9, ms - 1e9, [2]int64{timeCreated, timeCreated}},
 		{"of an earlier script, changed", 1, 5, ms - 1e9, ms, [2]int64{timeCreated, timeChanged}},
 		{"of long ago", 5, 6, ms - 1e9, ms, [2]int64{ms - 1e9, timeChanged}},
+		{"one of the server's own written by no transaction", 0, 0, 0, ms, [2]int64{0, timeChanged}},
 		{"one of the server's own changed", 0, 6, 0, ms, [2]int64{0, timeChanged}},
 	} {
 		s := wire.Stat{Czxid: tc.czxid, Mzxid: tc.mzxid, Ctime: tc.ctime, Mtime: tc.mtime}

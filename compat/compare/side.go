@@ -105,12 +105,18 @@ func (s *Side) Run(ctx context.Context, script Script) (Transcript, error) {
 	return t, errors.Join(err, r.Close())
 }
 
-// lastZxid asks the server for the zxid of its last transaction.
+// lastZxid asks for the zxid of the last transaction. Of an ensemble, the member that sessions were closed at may
+// know it before the leader, and the original's followers know none before the first.
 func (s *Side) lastZxid(ctx context.Context) (int64, error) {
-	member := ""
-	if s.Sync {
-		member = "leader" // the others of the original do not know it before the first transaction
+	zxid, err := s.lastZxidAt(ctx, "")
+	if err != nil || !s.Sync {
+		return zxid, err
 	}
+	leaders, err := s.lastZxidAt(ctx, "leader")
+	return max(zxid, leaders), err
+}
+
+func (s *Side) lastZxidAt(ctx context.Context, member string) (int64, error) {
 	text, err := s.word(ctx, member, "srvr")
 	if err != nil {
 		return 0, err
