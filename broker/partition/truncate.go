@@ -10,15 +10,30 @@ import (
 )
 
 // TruncateTo takes the batches away that have offset or a later one, which a follower does with what its
-// leader does not have. A log that begins behind offset begins anew there. It is durable on return.
+// leader does not have, and the leader epochs that begin at offset or later. A log that begins behind offset
+// begins anew there. What is taken away is so durably on return.
 func (l *Log) TruncateTo(offset int64) error {
 	if offset < l.start.Load() {
 		return l.TruncateFullyAt(offset)
 	}
 	if offset >= l.end.Load() {
-		return nil
+		return l.cutEpochs(offset)
 	}
 	return l.truncate(offset, func() error { return l.cut(offset) })
+}
+
+// cutEpochs drops leader epochs without a record: the next leader need not have heard of them, and would find the
+// logs to part for ever.
+func (l *Log) cutEpochs(offset int64) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.epochs, l.epochsDirty = l.epochs.cutEnd(offset), true
+	l.mu.Unlock()
+	return nil
 }
 
 // TruncateFullyAt takes everything away; the log begins and ends at offset then.

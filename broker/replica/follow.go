@@ -88,17 +88,24 @@ func wholeBatches(b []byte) []byte {
 func (r *replica) cut(leader protocol.EpochEnd) kerror.Code {
 	local := protocol.EpochEnd{}
 	local.Epoch, local.EndOffset = r.log.EpochEnd(leader.Epoch)
-	to := commonEnd(leader, local, r.log.EndOffset())
+	end, epoch := r.log.EndOffset(), r.log.LatestEpoch()
+	to := commonEnd(leader, local, end)
 	hw := r.log.HighWatermark()
 	note := r.logger().Info
-	if to < hw { // only after an unclean election
+	switch {
+	case to < hw: // only after an unclean election
 		note = r.logger().Warn
+	case to == end: // an epoch in which nothing was written
+		note = r.logger().Debug
 	}
-	note("log truncated to the leader's", zap.Int64("from", r.log.EndOffset()), zap.Int64("to", to), zap.Int64("highWatermark", hw),
+	note("log truncated to the leader's", zap.Int64("from", end), zap.Int64("to", to), zap.Int64("highWatermark", hw),
 		zap.Int32("epoch", leader.Epoch))
 	r.set.metrics.Truncations.Add(1)
 	if err := r.log.TruncateTo(to); err != nil {
 		return r.broken(err)
+	}
+	if r.log.EndOffset() == end && r.log.LatestEpoch() == epoch {
+		return kerror.UnknownServerError // to be asked again, but not at once
 	}
 	return kerror.OK
 }
