@@ -15,7 +15,7 @@ help: ## what there is to make
 build: ## the commands in bin/, static binaries
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
 
-run: build ## a server on 127.0.0.1:2181 with temporary data; Ctrl-C ends it
+run: build ## a server on 127.0.0.1:2181 and a Kafka-style broker on 9092 with temporary data; Ctrl-C ends it
 	bin/holt dev
 
 test: ## everything that needs no other program: at most 15 minutes on two cores

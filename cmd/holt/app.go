@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holt/broker"
 	"holt/server"
 )
 
@@ -20,6 +22,7 @@ type app struct {
 	stop           <-chan os.Signal // SIGINT and SIGTERM
 	getenv         func(string) string
 	start          func(server.Config) (member, error)
+	startBroker    func(context.Context, broker.Config) (runningBroker, error)
 }
 
 // member is a running server, as server.Start returns it.
@@ -27,6 +30,7 @@ type member interface {
 	Ready() <-chan struct{}
 	Failed() <-chan error
 	ClientAddr() net.Addr
+	Dial() (net.Conn, error)
 	Close() error
 }
 
@@ -73,9 +77,11 @@ func (a *app) run(args []string) int {
 func (a *app) newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "holt",
-		Short: "A coordination service for ZooKeeper clients, on Raft",
-		Example: `  holt dev                 a server on 127.0.0.1:2181, ready in a moment
-  holt serve zoo.cfg       a server, or a member of an ensemble, configured as ZooKeeper is`,
+		Short: "A coordination service for ZooKeeper clients, on Raft, with a Kafka-style broker",
+		Example: `  holt dev                        a server on 127.0.0.1:2181 and a broker on 9092, ready in a moment
+  holt serve zoo.cfg              a server, or a member of an ensemble, configured as ZooKeeper is
+  holt broker server.properties   a broker, configured as Kafka is
+  holt topic list                 and produce, consume, group: for any Kafka cluster`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -93,6 +99,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.newServe())
 	root.AddCommand(a.newDev())
+	root.AddCommand(a.newBroker())
 	a.addKafka(root)
 	root.AddCommand(a.newBench())
 	root.AddCommand(a.newVersion())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"holt/broker"
 	"holt/server"
 )
 
@@ -42,12 +44,46 @@ type fakeMember struct {
 func (m *fakeMember) Ready() <-chan struct{} { return m.ready }
 func (m *fakeMember) Failed() <-chan error   { return m.failed }
 func (m *fakeMember) ClientAddr() net.Addr   { return m.addr }
+func (m *fakeMember) Dial() (net.Conn, error) {
+	return nil, errors.New("nobody is here")
+}
 
 func (m *fakeMember) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed++
 	return m.err
+}
+
+// fakeBroker is a broker that does as it is told.
+type fakeBroker struct {
+	id     int32
+	addr   net.Addr
+	failed chan struct{}
+	cause  error // of failed
+	err    error // of Close
+
+	mu     sync.Mutex
+	closed int
+}
+
+// fail is a disk's failure.
+func (b *fakeBroker) fail(err error) error {
+	b.cause = err
+	close(b.failed)
+	return nil
+}
+
+func (b *fakeBroker) Err() error              { return b.cause }
+func (b *fakeBroker) ID() int32               { return b.id }
+func (b *fakeBroker) Addr(string) net.Addr    { return b.addr }
+func (b *fakeBroker) Failed() <-chan struct{} { return b.failed }
+
+func (b *fakeBroker) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed++
+	return b.err
 }
 
 // world is everything around a command.
@@ -61,6 +97,12 @@ type world struct {
 	members []*fakeMember
 	// onStart, if set, is called with each member before it is handed out.
 	onStart func(*fakeMember) error
+
+	mu            sync.Mutex // brokers of an ensemble start at once
+	brokerConfigs []broker.Config
+	brokers       []*fakeBroker
+	// onBroker, if set, is called with each broker before it is handed out.
+	onBroker func(*fakeBroker) error
 }
 
 func newWorld() *world {
@@ -80,6 +122,22 @@ func newWorld() *world {
 			}
 		}
 		return m, nil
+	}
+	w.app.startBroker = func(_ context.Context, cfg broker.Config) (runningBroker, error) {
+		if err := cfg.Validate(); err != nil {
+			return nil, err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.brokerConfigs = append(w.brokerConfigs, cfg)
+		b := &fakeBroker{id: cfg.ID, failed: make(chan struct{}), addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9091 + int(cfg.ID)}}
+		w.brokers = append(w.brokers, b)
+		if w.onBroker != nil {
+			if err := w.onBroker(b); err != nil {
+				return nil, err
+			}
+		}
+		return b, nil
 	}
 	return w
 }
@@ -226,7 +284,7 @@ func portInUse(host string, port int) error {
 func TestDev(t *testing.T) {
 	w := newWorld()
 	w.stop <- syscall.SIGINT
-	w.check(t, []string{"dev"}, 0, "  clients   127.0.0.1:2181\n", "")
+	w.check(t, []string{"dev"}, 0, "  clients   127.0.0.1:2181\n  brokers   127.0.0.1:9092\n", "")
 	cfg := w.started[0]
 	if cfg.ClientAddr != "127.0.0.1:2181" || !cfg.Standalone() {
 		t.Errorf("started with %+v", cfg)
@@ -244,7 +302,7 @@ func TestDevEnsemble(t *testing.T) {
 	w.stop <- syscall.SIGINT
 	dir := t.TempDir()
 	w.check(t, []string{"dev", "-n", "3", "--port", "2181", "--data", dir, "-o", "json"}, 0,
-		`{"clients":["127.0.0.1:2181","127.0.0.1:2182","127.0.0.1:2183"],"data":"`+dir+`","temporary":false}`+"\n", "")
+		`{"clients":["127.0.0.1:2181","127.0.0.1:2182","127.0.0.1:2183"],"brokers":["127.0.0.1:9092","127.0.0.1:9093","127.0.0.1:9094"],"data":"`+dir+`","temporary":false}`+"\n", "")
 	for i, cfg := range w.started {
 		if want := fmt.Sprintf("127.0.0.1:%d", 2181+i); cfg.MemberID != uint64(i+1) || cfg.ClientAddr != want || len(cfg.Members) != 3 {
 			t.Errorf("member %d: %+v", i+1, cfg)
@@ -289,6 +347,81 @@ func TestDevEnds(t *testing.T) {
 	if w.stdout.Len() > 0 {
 		t.Errorf("said before it was ready: %s", w.stdout.String())
 	}
+}
+
+func TestDevBrokers(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGINT
+	dir := t.TempDir()
+	w.check(t, []string{"dev", "-n", "3", "--kafka-port", "9192", "--data", dir}, 0, "Any ZooKeeper or Kafka client works now", "")
+	if len(w.brokers) != 3 {
+		t.Fatalf("%d brokers, want 3", len(w.brokers))
+	}
+	for _, cfg := range w.brokerConfigs {
+		if want := fmt.Sprintf("127.0.0.1:%d", 9191+cfg.ID); cfg.Listeners[0].Address != want {
+			t.Errorf("broker %d listens at %s, want %s", cfg.ID, cfg.Listeners[0].Address, want)
+		}
+		if want := filepath.Join(dir, "ensemble-of-3", fmt.Sprint("member-", cfg.ID), "broker"); cfg.LogDirs[0] != want {
+			t.Errorf("broker %d has its data in %v, want %s", cfg.ID, cfg.LogDirs, want)
+		}
+		if cfg.Settings["log.flush.on.ack"] != "true" || cfg.Settings["default.replication.factor"] != "3" {
+			t.Errorf("broker %d: %v", cfg.ID, cfg.Settings)
+		}
+	}
+	for _, b := range w.brokers {
+		if b.closed != 1 {
+			t.Errorf("broker %d closed %d times", b.id, b.closed)
+		}
+	}
+
+	w = newWorld()
+	w.stop <- syscall.SIGINT
+	w.check(t, []string{"dev", "--kafka-port", "0"}, 0, "Any ZooKeeper client works now", "")
+	if len(w.brokers) != 0 {
+		t.Error("a broker was started")
+	}
+	w = newWorld()
+	w.onBroker = func(*fakeBroker) error { return portInUse("127.0.0.1", 9092) }
+	w.check(t, []string{"dev"}, 1, "", "holt: port 127.0.0.1:9092 is in use, perhaps by Kafka or another Holt: stop that one (to find it: ss -ltnp), "+
+		"or take another port: holt dev --kafka-port 9192; without a broker: holt dev --kafka-port 0\n")
+	if w.members[0].closed != 1 {
+		t.Error("the member that had started was not closed")
+	}
+	w = newWorld()
+	w.onBroker = func(b *fakeBroker) error { return b.fail(syscall.EIO) }
+	w.check(t, []string{"dev"}, 3, "", "holt: broker 1 stops: input/output error\n")
+}
+
+const brokerSample = "broker.id=1\nlisteners=PLAINTEXT://127.0.0.1:9092\nlog.dirs=/d\nzookeeper.connect=127.0.0.1:2181/kafka\n"
+
+func TestBroker(t *testing.T) {
+	w := newWorld()
+	w.stop <- syscall.SIGTERM
+	w.check(t, []string{"broker", w.file(t, brokerSample), "--override", "broker.id=7"}, 0, "", "stopping")
+	if cfg := w.brokerConfigs[0]; cfg.ID != 7 || cfg.ZooKeeper.Chroot != "/kafka" || cfg.LogDirs[0] != "/d" {
+		t.Errorf("started with %+v", cfg)
+	}
+	if w.brokers[0].closed != 1 {
+		t.Errorf("closed %d times", w.brokers[0].closed)
+	}
+	w = newWorld()
+	name := w.file(t, brokerSample)
+	w.check(t, []string{"broker", "--check", name}, 0, name+": fine\n", "")
+	if len(w.brokers) != 0 {
+		t.Error("a broker was started")
+	}
+	w = newWorld()
+	w.check(t, []string{"broker", w.file(t, brokerSample+"num.partitons=1\n")}, 2, "", "num.partitons")
+	w = newWorld()
+	w.check(t, []string{"broker", "a", "b"}, 2, "", "takes at most 1 arguments")
+	w = newWorld()
+	w.check(t, []string{"broker", "list", "-b", "127.0.0.1:1", "--timeout", "1s"}, 7, "", "no broker answers at 127.0.0.1:1")
+	w = newWorld()
+	w.onBroker = func(*fakeBroker) error { return portInUse("127.0.0.1", 9092) }
+	w.check(t, []string{"broker", w.file(t, brokerSample)}, 1, "", "holt: port 127.0.0.1:9092 is in use, perhaps by Kafka or another Holt")
+	w = newWorld()
+	w.onBroker = func(b *fakeBroker) error { return b.fail(syscall.EIO) }
+	w.check(t, []string{"broker", w.file(t, brokerSample)}, 3, "", "holt: broker 1 stops: input/output error\n")
 }
 
 func TestDevNetwork(t *testing.T) {

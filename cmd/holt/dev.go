@@ -18,36 +18,52 @@ import (
 	"holt/server/admin"
 )
 
-const devMembersMax = 9
+const (
+	devMembersMax = 9
+	devTickMillis = 2000
+)
+
+// anyPort is a --kafka-port that is free; the one of --port is 0, where no port has no use.
+const anyPort = -1
 
 type devFlags struct {
-	log     logFlags
-	port    int
-	members int
-	data    string
-	output  string
+	log       logFlags
+	port      int
+	kafkaPort int
+	members   int
+	data      string
+	output    string
 }
 
 func (a *app) newDev() *cobra.Command {
 	var f devFlags
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run a server for development on 127.0.0.1, or an ensemble, without configuration",
-		Long: `Run a server for development on 127.0.0.1, without configuration.
+		Short: "Run a server and a broker for development on 127.0.0.1, or three, without configuration",
+		Long: `Run a server for development on 127.0.0.1, without configuration, and beside it a
+Kafka-style broker that it coordinates.
 
-With -n 3 it is an ensemble of three, on three ports. Everything is permitted
-that an operator may have to switch on: all four-letter words, TTL nodes. The
-data is temporary unless --data names a directory, which is made if need be and
-found again the next time.`,
+With -n 3 it is an ensemble of three with three brokers, on three ports each.
+Everything is permitted that an operator may have to switch on: all four-letter
+words, TTL nodes. The broker acknowledges records when they are on disk. The data
+is temporary unless --data names a directory, which is made if need be and found
+again the next time.`,
 		Example: `  holt dev
   holt dev -n 3 --port 2281
   holt dev --data ~/holt
-  holt dev --port 0 -o json    any free port; one line of JSON tells which`,
+  holt dev --kafka-port 0      no broker
+  holt dev --port 0 -o json    any free ports; one line of JSON tells which`,
 		Args: atMost(0),
-		RunE: func(*cobra.Command, []string) error { return a.dev(&f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.port == 0 && f.kafkaPort != 0 && !cmd.Flags().Changed("kafka-port") {
+				f.kafkaPort = anyPort
+			}
+			return a.dev(&f)
+		},
 	}
 	f.log.add(cmd, "warn")
 	cmd.Flags().IntVarP(&f.port, "port", "p", 2181, "port for clients, and with -n those after it; 0: any free one")
+	cmd.Flags().IntVar(&f.kafkaPort, "kafka-port", 9092, "port for Kafka clients, and with -n those after it; 0: no broker, -1: any free one")
 	cmd.Flags().IntVarP(&f.members, "members", "n", 1, "number of members")
 	cmd.Flags().StringVarP(&f.data, "data", "d", "", "directory to keep the data in")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "what is said when ready: text or json")
@@ -60,6 +76,8 @@ func (f *devFlags) validate() error {
 		return usageError("-n %d: not 1 to %d", f.members, devMembersMax)
 	case f.port < 0 || f.port > 65535 || f.port > 0 && f.port+f.members-1 > 65535:
 		return usageError("--port %d: not 0 to 65535", f.port)
+	case f.kafkaPort < anyPort || f.kafkaPort > 65535 || f.kafkaPort > 0 && f.kafkaPort+f.members-1 > 65535:
+		return usageError("--kafka-port %d: not -1 to 65535", f.kafkaPort)
 	case f.output != "text" && f.output != "json":
 		return usageError("--output %s: not text or json", f.output)
 	}
@@ -91,6 +109,9 @@ func (a *app) dev(f *devFlags) (err error) {
 	if err != nil || stopped {
 		return err
 	}
+	if stopped, err = d.startBrokers(log); err != nil || stopped {
+		return err
+	}
 	if err := d.announce(time.Since(began)); err != nil {
 		return err
 	}
@@ -104,6 +125,9 @@ type devEnsemble struct {
 	dir     string
 	network *devNetwork
 	members []member
+	brokers []runningBroker
+
+	signalled bool // a signal came while brokers were started
 }
 
 func (d *devEnsemble) start(log *zap.Logger) error {
@@ -140,7 +164,7 @@ func (d *devEnsemble) config(i int) server.Config {
 		MemberID:        uint64(i + 1),
 		DataDir:         d.dir,
 		ClientAddr:      d.clientAddr(i),
-		TickMillis:      2000,
+		TickMillis:      devTickMillis,
 		ReconfigEnabled: true,
 		ExtendedTypes:   true,
 		MaxClientConns:  -1,
@@ -189,30 +213,44 @@ func (d *devEnsemble) waitReady() (stopped bool, err error) {
 	return false, nil
 }
 
+// waitStop waits for a signal, or until one of them all fails.
 func (d *devEnsemble) waitStop() error {
-	type failed struct {
-		i   int
-		err error
+	if d.signalled {
+		return nil
 	}
-	failures, done := make(chan failed), make(chan struct{})
+	failures, done := make(chan error), make(chan struct{})
 	defer close(done)
-	for i, m := range d.members {
-		go func() {
+	watch := func(failed <-chan error, describe func(error) error) {
+		select {
+		case err := <-failed:
 			select {
-			case err := <-m.Failed():
-				select {
-				case failures <- failed{i, err}:
-				case <-done:
-				}
+			case failures <- describe(err):
 			case <-done:
 			}
-		}()
+		case <-done:
+		}
+	}
+	watchBroker := func(b runningBroker) {
+		select {
+		case <-b.Failed():
+			select {
+			case failures <- brokerFailure(b):
+			case <-done:
+			}
+		case <-done:
+		}
+	}
+	for i, m := range d.members {
+		go watch(m.Failed(), func(err error) error { return d.failure(i, err) })
+	}
+	for _, b := range d.brokers {
+		go watchBroker(b)
 	}
 	select {
 	case <-d.app.stop:
 		return nil
-	case f := <-failures:
-		return d.failure(f.i, f.err)
+	case err := <-failures:
+		return err
 	}
 }
 
@@ -220,10 +258,13 @@ func (d *devEnsemble) failure(i int, err error) error {
 	return &exitError{exitFailed, fmt.Errorf("member %d stops: %w", i+1, err)}
 }
 
-// close ends the members one by one, so that a leader finds a successor and
-// none waits for one that is ending too.
+// close ends the brokers, while what they speak to is there, and then the members, one
+// by one, so that a leader finds a successor and none waits for one that is ending too.
 func (d *devEnsemble) close() error {
 	var errs []error
+	for _, b := range d.brokers {
+		errs = append(errs, b.Close())
+	}
 	for _, m := range d.members {
 		errs = append(errs, m.Close())
 	}
@@ -247,9 +288,10 @@ func (d *devEnsemble) announce(took time.Duration) error {
 	if d.flags.output == "json" {
 		facts := struct {
 			Clients   []string `json:"clients"`
+			Brokers   []string `json:"brokers"`
 			Data      string   `json:"data"`
 			Temporary bool     `json:"temporary"`
-		}{clients, d.dir, d.flags.data == ""}
+		}{clients, d.kafkaAddrs(), d.dir, d.flags.data == ""}
 		return json.NewEncoder(d.app.stdout).Encode(facts)
 	}
 	version, _ := admin.BuildVersion()
@@ -264,11 +306,27 @@ func (d *devEnsemble) announce(took time.Duration) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Holt %s is ready: %s, in %.2f s.\n\n", version, what, took.Seconds())
 	fmt.Fprintf(&b, "  clients   %s\n", list)
+	brokers := strings.Join(d.kafkaAddrs(), ",")
+	if brokers != "" {
+		fmt.Fprintf(&b, "  brokers   %s\n", brokers)
+	}
 	fmt.Fprintf(&b, "  data      %s (%s)\n", d.dir, where)
-	fmt.Fprintf(&b, "\nAny ZooKeeper client works now. For example:\n\n")
+	clientsOf := "ZooKeeper"
+	if brokers != "" {
+		clientsOf = "ZooKeeper or Kafka"
+	}
+	fmt.Fprintf(&b, "\nAny %s client works now. For example:\n\n", clientsOf)
 	fmt.Fprintf(&b, "  zkCli.sh -server %s create /hello world\n", list)
 	fmt.Fprintf(&b, "  echo stat | nc %s\n", strings.Replace(clients[0], ":", " ", 1))
 	fmt.Fprintf(&b, "  holt bench mixed --servers %s\n", list)
+	if brokers != "" {
+		flag := ""
+		if brokers != "127.0.0.1:9092" {
+			flag = " -b " + brokers
+		}
+		fmt.Fprintf(&b, "  echo hello | holt produce greetings%s\n", flag)
+		fmt.Fprintf(&b, "  holt consume greetings%s\n", flag)
+	}
 	if len(clients) == 1 {
 		fmt.Fprintf(&b, "\nAn ensemble of three: holt dev -n 3\n")
 	}

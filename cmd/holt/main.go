@@ -1,8 +1,10 @@
-// Command holt runs Holt: a server of an ensemble, a throw-away server or
-// ensemble for development, and the tools around them.
+// Command holt runs Holt: a server of an ensemble, a Kafka-style broker, a
+// throw-away server or ensemble for development, and the tools around them.
 //
 //	holt serve [zoo.cfg]   a server, configured as ZooKeeper is
-//	holt dev [-n 3]        one server, or three, without configuration
+//	holt broker [server.properties]
+//	                       a broker, configured as Kafka is
+//	holt dev [-n 3]        one server and broker, or three, without configuration
 //	holt topic, produce, consume, group
 //	                       what there is to do with a Kafka cluster, this one or another
 //	holt bench             load for any server that speaks ZooKeeper's protocol
@@ -42,5 +44,6 @@ func main() {
 		getenv: os.Getenv,
 	}
 	a.start = a.startServer
+	a.startBroker = a.startBrokerHere
 	os.Exit(a.run(os.Args[1:]))
 }

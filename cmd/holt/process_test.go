@@ -163,6 +163,7 @@ func fourLetterWord(t *testing.T, addr, word string) string {
 // readyLine is what dev -o json says.
 type readyLine struct {
 	Clients   []string
+	Brokers   []string
 	Data      string
 	Temporary bool
 }
@@ -181,9 +182,9 @@ func (p *process) ready() (r readyLine) {
 }
 
 func TestDevProcess(t *testing.T) {
-	p := startProcess(t, "dev", "--port", "0", "-o", "json")
+	p := startProcess(t, "dev", "--port", "0", "--kafka-port", "0", "-o", "json")
 	r := p.ready()
-	if len(r.Clients) != 1 || !r.Temporary {
+	if len(r.Clients) != 1 || len(r.Brokers) != 0 || !r.Temporary {
 		t.Fatalf("ready: %+v", r)
 	}
 	c := connect(t, r.Clients[0])

@@ -13,11 +13,15 @@ type World struct {
 	Getenv   func(string) string
 }
 
-// New returns the commands topic, produce, consume, group and broker.
+// New returns the commands topic, produce, consume and group.
 func New(w World) []*cobra.Command {
-	broker := parent("broker", "Brokers of a Kafka cluster: list, show settings and directories",
-		"  holt broker list\n  holt broker config 1", w.brokerList(), w.brokerConfig(), w.brokerLogDirs())
-	return []*cobra.Command{w.topic(), w.produce(), w.consume(), w.group(), broker}
+	return []*cobra.Command{w.topic(), w.produce(), w.consume(), w.group()}
+}
+
+// Broker returns what may be asked of brokers: list, config and log-dirs. Their parent
+// is the caller's.
+func Broker(w World) []*cobra.Command {
+	return []*cobra.Command{w.brokerList(), w.brokerConfig(), w.brokerLogDirs()}
 }
 
 // base is what the commands that print tables have in common.

@@ -2,10 +2,10 @@
 // consumer groups of any cluster that speaks Kafka's protocol: the commands
 // topic, produce, consume, group and broker.
 //
-//	New ──▶ cobra commands ──▶ session (client.go) ──▶ franz-go's kgo and kadm
-//	                │
-//	                ├─ tables for people, JSON for programs ──▶ standard output
-//	                └─ Failure, with the process's exit code ──▶ caller
+//	New, Broker ──▶ cobra commands ──▶ session (client.go) ──▶ franz-go's kgo and kadm
+//	                        │
+//	                        ├─ tables for people, JSON for programs ──▶ standard output
+//	                        └─ Failure, with the process's exit code ──▶ caller
 //
 // Vocabulary: the end of a partition is its high watermark, the offset that the
 // next record which consumers may see will have; a group's lag is the end minus

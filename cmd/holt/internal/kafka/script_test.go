@@ -34,6 +34,7 @@ func run(ctx context.Context, brokers string, stdin string, args ...string) (std
 	root.SetErr(&talk)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.AddCommand(New(w)...)
+	root.AddCommand(parent("broker", "", "", Broker(w)...))
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(&talk, "holt: %v\n", err)
