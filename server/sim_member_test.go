@@ -50,6 +50,9 @@ func (s *simulation) openMember(seat quorumtest.Seat) (quorumtest.StateMachine, 
 		s: s, seat: seat, conns: map[wire.SessionID]*simConn{}, waiting: map[wire.Xid]*simOp{}, touched: map[wire.SessionID]bool{},
 		making: entryMaker{seen: map[wire.SessionID]struct{}{}},
 	}
+	if s.doctor.unsynced {
+		seat.Disk = unsyncedFS{seat.Disk}
+	}
 	cfg := Config{MemberID: seat.Member, FS: seat.Disk, DataDir: seat.Dir, TickMillis: int(simTick.Milliseconds()), SyncLimit: simLimit}
 	for id := range uint64(s.voters) {
 		cfg.Members = append(cfg.Members, Member{ID: id + 1, PeerAddr: fmt.Sprint("m", id+1)})
@@ -122,6 +125,7 @@ func (m *simMember) touchTick() {
 	}
 	m.tellDigest()
 	m.leaderTick()
+	m.doctored()
 	m.step()
 	m.on(simTick/2, m.touchTick)
 }
@@ -195,7 +199,13 @@ func (p simPeers) Send(to uint64, payload []byte) error {
 	return nil
 }
 
-func (p simPeers) ReadBarrier(done func(error)) { p.m.s.w.Core(p.m.seat.Member).Read(done) }
+func (p simPeers) ReadBarrier(done func(error)) {
+	if p.m.s.doctor.barrierAtOnce {
+		done(nil)
+		return
+	}
+	p.m.s.w.Core(p.m.seat.Member).Read(done)
+}
 
 // simSink is the sink that hands results to simulated clients.
 type simSink struct {
@@ -205,6 +215,9 @@ type simSink struct {
 
 func (k simSink) Result(c *apply.Command, r *apply.Result) {
 	k.sink.Result(c, r)
+	if k.m.s.doctor.resultOfAnother && r.Zxid%40 == 0 {
+		r.Zxid++
+	}
 	got := &simOutcome{zxid: r.Zxid, code: r.Err, drop: r.Drop, facts: r.Facts}
 	if r.Err == wire.OK && !r.Drop {
 		if err := decodeReply(c.Op, r.Body, &got.tree); err != nil {
@@ -259,7 +272,11 @@ func (m *simMember) Apply(entries []quorum.Entry) error {
 	for i := range entries {
 		e := &entries[i]
 		m.s.oracle.entry(e.Index, e.Term, e.Data)
-		if err := m.machine.Apply(e.Index, e.Term, e.Data, simSink{sink{m.Server}, m}); err != nil {
+		data := e.Data
+		if m.s.doctor.entryCut && e.Index%50 == 0 && m.seat.Member == 2 && len(data) > 9 {
+			data = data[:9]
+		}
+		if err := m.machine.Apply(e.Index, e.Term, data, simSink{sink{m.Server}, m}); err != nil {
 			return err
 		}
 		m.compareDigest(e.Index)
@@ -288,15 +305,28 @@ func (m *simMember) compare(after string) {
 }
 
 func (m *simMember) Applied() uint64 { return stateMachine{m.Server}.Applied() }
-func (m *simMember) Durable() uint64 { return stateMachine{m.Server}.Durable() }
-func (m *simMember) Flush() error    { return stateMachine{m.Server}.Flush() }
+func (m *simMember) Durable() uint64 {
+	if m.s.doctor.durableEarly {
+		return m.Applied()
+	}
+	return stateMachine{m.Server}.Durable()
+}
+func (m *simMember) Flush() error {
+	if m.s.doctor.durableEarly {
+		return nil
+	}
+	return stateMachine{m.Server}.Flush()
+}
 
 func (m *simMember) Checkpoint(dir string) (index, term uint64, err error) {
 	return stateMachine{m.Server}.Checkpoint(dir)
 }
 
 func (m *simMember) Restore(dir string) error {
-	err := stateMachine{m.Server}.Restore(dir)
+	var err error
+	if !m.s.doctor.snapshotIgnored {
+		err = stateMachine{m.Server}.Restore(dir)
+	}
 	if err == nil {
 		m.dropConns()
 		m.compare("restored to")

@@ -78,7 +78,16 @@ func TestSimulationRepeats(t *testing.T) {
 }
 
 func simulate(t *testing.T, seed uint64) quorumtest.Result {
-	s := &simulation{w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}}
+	t.Helper()
+	r, err := trySimulation(t, seed, doctor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func trySimulation(t *testing.T, seed uint64, d doctor) (quorumtest.Result, error) {
+	s := &simulation{doctor: d, w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}}
 	s.oracle = newOracle(s)
 	o := quorumtest.Options{
 		Voters: 3, Open: s.openMember, Load: s, World: s.w, DiskErrors: seed%4 != 0,
@@ -92,13 +101,14 @@ func simulate(t *testing.T, seed uint64) quorumtest.Result {
 		o.Voters = 5
 	}
 	s.voters = o.Voters
-	return quorumtest.Simulate(t, seed, simulated, o)
+	return quorumtest.Try(t, seed, simulated, o)
 }
 
 // simulation is the load of an ensemble: the members' servers and their clients.
 type simulation struct {
 	w       *quorumtest.World
 	oracle  *oracle
+	doctor  doctor
 	voters  int
 	members map[uint64]*simMember // the latest run of each
 	clients []*simClient

@@ -37,6 +37,16 @@ type Result struct {
 // must not run in parallel with others.
 func Simulate(t *testing.T, seed uint64, lasting time.Duration, o Options) Result {
 	t.Helper()
+	r, err := Try(t, seed, lasting, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Try is Simulate, but returns a violation, so that a test can make sure that there is one.
+func Try(t *testing.T, seed uint64, lasting time.Duration, o Options) (result Result, err error) {
+	t.Helper()
 	cryptotest.SetGlobalRandom(t, seed)
 	s := newSim(seed, o)
 	s.check.fail = func(format string, args ...any) {
@@ -47,7 +57,7 @@ func Simulate(t *testing.T, seed uint64, lasting time.Duration, o Options) Resul
 		switch r := recover().(type) {
 		case nil:
 		case violation:
-			t.Fatalf("seed %d, at %v: %s", seed, s.now, string(r))
+			err = fmt.Errorf("seed %d, at %v: %w", seed, s.now, r)
 		default:
 			t.Errorf("seed %d, at %v", seed, s.now)
 			panic(r)
@@ -55,7 +65,7 @@ func Simulate(t *testing.T, seed uint64, lasting time.Duration, o Options) Resul
 	}()
 	s.run(lasting)
 	s.settle()
-	return Result{Sometimes: s.check.sometimes, Trace: s.trace.Sum64()}
+	return Result{Sometimes: s.check.sometimes, Trace: s.trace.Sum64()}, nil
 }
 
 type violation string
