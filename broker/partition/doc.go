@@ -10,6 +10,7 @@
 //	├─ recovery-point-offset-checkpoint   of each log, before which offset all is durable
 //	├─ log-start-offset-checkpoint        where it begins
 //	├─ replication-offset-checkpoint      its high watermark
+//	├─ cleaner-offset-checkpoint          before which offset it is compacted
 //	├─ topic-0/                           a Log
 //	│  ├─ partition.metadata              the topic's id
 //	│  ├─ leader-epoch-checkpoint         where each leader epoch begins
@@ -44,6 +45,18 @@
 // block was never written. Anything else is a *DamageError, and nothing is changed. Segments
 // behind a gap go too: they were not durable either.
 //
+// # Compaction
+//
+// With cleanup.policy=compact, a goroutine rewrites the log with the greatest part of dirty bytes: a record stays
+// if none of the dirty part has its key and comes later; tombstones stay for delete.retention.ms after their first
+// pass, markers too, and records of aborted transactions go. Offsets never change. A batch that tells
+// its producer's last sequence and the last batch of a segment stay, without records if need be.
+//
+//	.log ×n ──▶ .log.cleaned, synced ──▶ .log.swap ──▶ old ones removed ──▶ .log
+//	            a crash: removed          a crash: opening finishes it
+//
+// The memory is bounded (CleanerBytes): where the keys do not fit the pass ends earlier.
+//
 // # Concurrency
 //
 // Appends to a log follow one another. Readers need no lock but for a moment: they see a slice of segments that is
@@ -55,5 +68,5 @@
 // The first error of the disk ends all writing to the Dir (FailedError): nobody knows what the disk holds, and a
 // sync that failed may report success the next time. Reading goes on.
 //
-// Not here: compaction (cleanup.policy=compact keeps everything so far), and who leads, follows, and may read what.
+// Not here: who leads, follows, and may read what.
 package partition

@@ -33,6 +33,7 @@ type Log struct {
 	cleaned       atomic.Int64 // before it there is nothing to compact
 	unflushed     atomic.Int64 // records since the last flush
 	lastFlush     atomic.Int64 // ms
+	uncleanable   atomic.Bool  // compaction met a batch that it cannot read
 
 	failure atomic.Pointer[error]
 

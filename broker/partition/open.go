@@ -122,6 +122,12 @@ func (l *Log) tidy() ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", l.path, err)
 	}
+	if err := l.finishSwaps(names); err != nil {
+		return nil, err
+	}
+	if names, err = l.fs.List(l.path); err != nil {
+		return nil, fmt.Errorf("list %s: %w", l.path, err)
+	}
 	logs := map[int64]bool{}
 	for _, name := range names {
 		if offset, suffix, ok := parseOffsetName(name); ok && suffix == suffixLog {
@@ -134,7 +140,7 @@ func (l *Log) tidy() ([]int64, error) {
 		switch {
 		case ok && suffix == suffixLog:
 			bases = append(bases, offset)
-		case strings.HasSuffix(name, suffixDeleted), strings.HasSuffix(name, suffixCleaned), strings.HasSuffix(name, suffixTemporary),
+		case strings.HasSuffix(name, suffixDeleted), strings.HasSuffix(name, suffixCleaned), strings.HasSuffix(name, suffixSwap), strings.HasSuffix(name, suffixTemporary),
 			ok && slices.Contains(segmentSuffixes[:], suffix) && !logs[offset]: // an index without its log
 			if err := l.fs.remove(l.file(name)); err != nil {
 				return nil, err
@@ -219,7 +225,9 @@ func (l *Log) recover(durable int64, clean bool) error {
 		if err := l.recoverSegment(i, durable); err != nil {
 			return err
 		}
-		if i+1 < len(l.segments) && max(l.end.Load(), l.start.Load()) != l.segments[i+1].base {
+		if i+1 < len(l.segments) && l.segments[i+1].base <= durable { // what is not there was compacted away
+			l.end.Store(max(l.end.Load(), l.segments[i+1].base))
+		} else if i+1 < len(l.segments) && max(l.end.Load(), l.start.Load()) != l.segments[i+1].base {
 			if err := l.dropLost(i); err != nil {
 				return err
 			}
