@@ -55,7 +55,6 @@ type Log struct {
 	namesDirty  bool   // the directory has names that are not durable
 	epochsDirty bool   // the file has not what epochs has
 	closed      bool
-	deleted     bool
 
 	// snapshots to be written before recovery may pass them: guarded by mu.
 	snapshots []pendingSnapshot

@@ -86,6 +86,9 @@ func (d *Dir) load(n Name, clean bool) (*Log, error) {
 	if err := l.openSegments(bases, started); err != nil {
 		return nil, err
 	}
+	if err := l.dropReturned(started); err != nil {
+		return nil, err
+	}
 	l.start.Store(max(started, l.segments[0].base))
 	if err := l.loadEpochs(); err != nil {
 		return nil, err
@@ -171,6 +174,19 @@ func (l *Log) openSegments(bases []int64, started int64) error {
 	}
 	l.segments = []*segment{s}
 	return l.fs.syncDir(l.path)
+}
+
+// dropReturned removes the segments below the log's start. Some were removed before a crash, and are back as
+// that was not durable: not all perhaps, so that they would look like a log with a gap.
+func (l *Log) dropReturned(started int64) error {
+	for len(l.segments) > 1 && l.segments[1].base <= started {
+		s := l.segments[0]
+		if err := errors.Join(s.retire(), s.remove("")); err != nil {
+			return err
+		}
+		l.segments = l.segments[1:]
+	}
+	return nil
 }
 
 func (l *Log) loadEpochs() error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"sort"
 
 	"holt/broker/record"
@@ -274,6 +273,3 @@ func firstAtOrAfter(b record.Batch, millis, start int64, d *record.Decompressor)
 	}
 	return noOffset, record.NoTimestamp, nil
 }
-
-// everything is a limit that bounds nothing.
-const everything int64 = math.MaxInt64

@@ -316,17 +316,6 @@ func (s *segment) closeIdle() error {
 	return errors.Join(errs...)
 }
 
-// rename moves the segment's files to other names, or back: from and to are
-// appended to the usual names.
-func (s *segment) rename(from, to string) error {
-	var errs []error
-	for _, suffix := range segmentSuffixes {
-		name := s.name(suffix)
-		errs = append(errs, s.log.fs.rename(name+from, name+to))
-	}
-	return errors.Join(errs...)
-}
-
 // remove removes the segment's files, named with an additional suffix. The log
 // goes last: an index without one is an orphan that opening removes, a
 // log without index is one that has to be read again.
