@@ -20,8 +20,7 @@ type follower struct {
 	fetchedAt   instant
 	leaderLEO   int64   // the leader's log end when it fetched last
 	caughtUp    instant // the last time at which it is known to have had all that the leader had
-	contact     *contact
-	fenced      bool // its broker is gone, or lives again and has not fetched yet in this life
+	fenced      bool    // its broker is gone, or lives again and has not fetched yet in this life
 	// memberEpoch is the life of its broker that the ISR has it for. In a later life
 	// it may have lost what made it a member, and has to qualify anew.
 	memberEpoch int64
@@ -160,16 +159,7 @@ func (c *core) updated(now instant, version int32, isr, replicas []int32, recove
 // appended says that the log ends at leo now, and how much of it counts for the
 // high watermark. It reports whether the high watermark moved.
 func (c *core) appended(now instant, leo, durable int64) (moved bool) {
-	if leo > c.leo {
-		for i := range c.followers {
-			// One that had everything was caught up until it was last heard of, also
-			// when its session did not mention this partition then.
-			if f := &c.followers[i]; f.leo >= c.leo && f.contact != nil {
-				f.caughtUp = max(f.caughtUp, f.contact.at.load())
-			}
-		}
-		c.leo = leo
-	}
+	c.leo = max(c.leo, leo)
 	c.durable = max(c.durable, durable)
 	return c.advance(now)
 }
@@ -180,7 +170,6 @@ type fetched struct {
 	BrokerEpoch int64 // -1: the request has none
 	Offset      int64 // all before it is in the follower's log, and flushed if it must be
 	LogStart    int64
-	Contact     *contact // of the session, if it has one
 }
 
 // fetched records a follower's fetch. It reports whether the high watermark
@@ -208,7 +197,7 @@ func (c *core) fetched(now instant, q fetched) (moved bool, code kerror.Code) {
 	case f.leaderLEO != unknownOffset && q.Offset >= f.leaderLEO:
 		f.caughtUp = max(f.caughtUp, f.fetchedAt)
 	}
-	f.leo, f.logStart, f.fetchedAt, f.leaderLEO, f.contact = q.Offset, q.LogStart, now, c.leo, q.Contact
+	f.leo, f.logStart, f.fetchedAt, f.leaderLEO = q.Offset, q.LogStart, now, c.leo
 	return c.advance(now), kerror.OK
 }
 
@@ -223,7 +212,7 @@ func (c *core) broker(id int32, epoch int64) {
 		f.fenced = true
 	case f.brokerEpoch < epoch:
 		if f.brokerEpoch >= 0 {
-			f.leo, f.caughtUp, f.leaderLEO, f.contact = unknownOffset, never, unknownOffset, nil
+			f.leo, f.caughtUp, f.leaderLEO = unknownOffset, never, unknownOffset
 		}
 		f.brokerEpoch, f.fenced = epoch, true
 	}
@@ -235,14 +224,6 @@ func (c *core) broker(id int32, epoch int64) {
 func (c *core) voided(id int32) {
 	if f := c.follower(id); f != nil {
 		f.memberEpoch = -1
-	}
-}
-
-// forgot says that a follower's session does not ask for this partition any more,
-// so that its being alive says nothing here.
-func (c *core) forgot(id int32, from *contact) {
-	if f := c.follower(id); f != nil && f.contact == from {
-		f.contact = nil
 	}
 }
 
