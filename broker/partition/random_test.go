@@ -53,6 +53,7 @@ type run struct {
 	*testing.T
 	r     *rand.Rand
 	fs    *vfs.MemFS
+	wrap  vfs.FS // around fs, or nil
 	dir   *partition.Dir
 	log   *partition.Log
 	m     model
@@ -64,8 +65,12 @@ var name = partition.Name{Topic: "t", Partition: 3}
 
 func (x *run) open() {
 	x.Helper()
+	var fs vfs.FS = x.fs
+	if x.wrap != nil {
+		fs = x.wrap
+	}
 	d, err := partition.Open("/data/logs", partition.Options{
-		FS: x.fs, Config: func(string) partition.Config { return x.cfg }, TailBytesPerLog: 2000, TailBytes: 100_000,
+		FS: fs, Config: func(string) partition.Config { return x.cfg }, TailBytesPerLog: 2000, TailBytes: 100_000,
 		RetentionInterval: time.Hour, CheckpointInterval: time.Hour, HighWatermarkInterval: time.Hour, CleanerInterval: time.Hour,
 	})
 	if err != nil {
