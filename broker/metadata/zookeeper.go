@@ -222,7 +222,7 @@ func (z *ZooKeeper) sessionEvent(e zk.Event) {
 		z.cfg.Logger.Info("connected to the coordination service", zap.String("server", e.Server), zap.Stringer("session", session))
 		z.tell(Event{State: Connected})
 	case zk.StateDisconnected:
-		if wasUp {
+		if wasUp && !z.isClosing() {
 			z.cfg.Logger.Warn("disconnected from the coordination service", zap.String("server", e.Server), zap.Stringer("session", session))
 			z.tell(Event{State: Disconnected})
 		}
@@ -273,10 +273,33 @@ func (z *ZooKeeper) Close() error {
 		}
 		z.mu.Unlock()
 	})
-	for range z.ended {
+	if z.awaitEnd() {
+		z.calls.Wait()
 	}
-	z.calls.Wait()
 	return nil
+}
+
+// endWait is how long Close waits for the library's goroutines.
+const endWait = 3 * time.Second
+
+// awaitEnd waits for the library to end. It may never do so (go-zookeeper/zk v1.0.4), nor its calls: a request that fails as it is
+// written is answered twice, once by whoever wrote it and once by the flush of what is outstanding, and where
+// nobody takes the first answer any more the second waits for ever. The answer to the closing of
+// the session is given up after a second.
+func (z *ZooKeeper) awaitEnd() (ended bool) {
+	late := time.NewTimer(endWait)
+	defer late.Stop()
+	for {
+		select {
+		case _, ok := <-z.ended:
+			if !ok {
+				return true
+			}
+		case <-late.C:
+			z.cfg.Logger.Warn("connection to the coordination service does not end, left to itself")
+			return false
+		}
+	}
 }
 
 // inside is a path of the tree for one below the chroot.
