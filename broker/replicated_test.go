@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap/zaptest"
 
@@ -162,6 +164,24 @@ func TestOneBroker(t *testing.T) {
 	ends, err := adm.DeleteRecords(ctx, kadm.Offsets{"orders": {0: kadm.Offset{Topic: "orders", At: 4}}})
 	if err != nil || ends["orders"][0].LowWatermark != 4 {
 		t.Error(ends, err)
+	}
+}
+
+// TestSettingsAfterRestart: the broker's own settings hold for a topic that has none, also for logs that
+// were there when it started.
+func TestSettingsAfterRestart(t *testing.T) {
+	c := newCluster(t, 1, map[string]string{"message.max.bytes": "20000"})
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	large := &kgo.Record{Topic: "orders", Value: make([]byte, 50_000)}
+	for _, when := range []string{"new", "restarted"} {
+		cl := c.client(kgo.AllowAutoTopicCreation(), kgo.ProducerBatchMaxBytes(100_000), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		if err := cl.ProduceSync(ctx, large).FirstErr(); !errors.Is(err, kerr.MessageTooLarge) {
+			t.Errorf("%s: %v, want %v", when, err, kerr.MessageTooLarge)
+		}
+		cl.Close()
+		c.stop(1)
+		c.start(1)
 	}
 }
 
