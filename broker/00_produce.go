@@ -42,6 +42,9 @@ func (c *call) produce() {
 			p.append(&req, t, i, j, code)
 		}
 	}
+	if len(p.txn) > 0 {
+		c.verify(req.TransactionalID, p.txn...)
+	}
 	p.throttle = c.bytesThrottle(auth.ProduceBytes, len(c.r.Body))
 	p.done() // the one more: nothing is answered before all is begun
 }
@@ -78,6 +81,7 @@ type producing struct {
 	resp     *protocol.ProduceResponse
 	throttle int32
 	left     atomic.Int32 // parts that are not done
+	txn      []txnAppend  // what the transaction's coordinator may have to confirm
 }
 
 func newProduceResponse(req *protocol.ProduceRequest) *protocol.ProduceResponse {
@@ -96,13 +100,44 @@ func (p *producing) append(req *protocol.ProduceRequest, t *protocol.ProduceTopi
 		p.done()
 		return
 	}
-	p.replicas.Append(replica.Append{
+	a := replica.Append{
 		TP: metadata.TopicPartition{Topic: t.Name, Partition: part.Index}, Records: part.Records, Acks: req.Acks,
 		Timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, LeaderEpoch: -1, Origin: record.Client, Version: req.Version,
-	}, func(res protocol.ProducedPartition) {
+	}
+	done := func(res protocol.ProducedPartition) {
 		*at = res
 		p.done()
-	})
+	}
+	if !record.Transactional(a.Records) {
+		p.replicas.Append(a, done)
+		return
+	}
+	p.appendTxn(a, req.TransactionalID, done)
+}
+
+// appendTxn appends records of a transaction, or leaves that to verify.
+func (p *producing) appendTxn(a replica.Append, txnID string, done func(protocol.ProducedPartition)) {
+	switch {
+	case txnID == "": // nobody is permitted to write for no transaction
+		done(protocol.FailedProduce(a.TP.Partition, kerror.TransactionalIDAuthorizationFailed))
+		return
+	case !p.verifies():
+		p.replicas.Append(a, done)
+		return
+	}
+	b := record.Batch(a.Records)
+	a.VerifyTxn = true
+	p.txn = append(p.txn, txnAppend{txnKey{a.TP, b.ProducerID(), b.ProducerEpoch()}, func(code kerror.Code, guard uint64) {
+		if code != kerror.OK {
+			code, message := verdictForProducer(code, a.Version)
+			res := protocol.FailedProduce(a.TP.Partition, code)
+			res.Message = message
+			done(res)
+			return
+		}
+		a.Guard = guard
+		p.replicas.Append(a, done)
+	}})
 }
 
 // done counts one part, and answers after the last one.

@@ -38,6 +38,7 @@ type Broker struct {
 	set        atomic.Pointer[replica.Set] // what replicas is, for a directory that fails; nil in some tests
 	groups     *group.Coordinator
 	txns       *txn.Coordinator
+	verifier   verifier
 	authorizer *auth.Authorizer // nil: everything is permitted
 	quotas     *auth.Quotas
 	net        *network.Server

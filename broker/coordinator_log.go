@@ -20,10 +20,24 @@ type coordinatorLog struct {
 
 // Append is of journal.Log.
 func (l *coordinatorLog) Append(w journal.Write, done func(offset int64, code kerror.Code)) {
-	l.broker.replicas.Append(replica.Append{
+	a := replica.Append{
 		TP: metadata.TopicPartition{Topic: l.topic, Partition: w.Partition}, Records: w.Batch, Acks: -1,
 		Timeout: l.timeout(), LeaderEpoch: w.LeaderEpoch, Origin: record.Coordinator,
-	}, func(res protocol.ProducedPartition) { done(res.BaseOffset, res.Code) })
+	}
+	appended := func(res protocol.ProducedPartition) { done(res.BaseOffset, res.Code) }
+	if w.TransactionalID == "" || !l.broker.verifies() {
+		l.broker.replicas.Append(a, appended)
+		return
+	}
+	a.VerifyTxn = true
+	l.broker.verify(w.TransactionalID, txnAppend{txnKey{a.TP, w.Batch.ProducerID(), w.Batch.ProducerEpoch()}, func(code kerror.Code, guard uint64) {
+		if code != kerror.OK {
+			done(-1, verdictForGroup(code))
+			return
+		}
+		a.Guard = guard
+		l.broker.replicas.Append(a, appended)
+	}})
 }
 
 // timeout is how long a coordinator waits for replicas.

@@ -18,6 +18,7 @@ type replicas interface {
 	Apply(*metadata.Delta)
 	Registered(epoch int64)
 	Append(a replica.Append, done func(protocol.ProducedPartition))
+	Verify(tp metadata.TopicPartition, producerID int64, producerEpoch int16) uint64
 	Fetch(f replica.Fetch, done func(resp *protocol.FetchResponse, release func()))
 	ListOffset(tp metadata.TopicPartition, currentEpoch int32, timestamp int64, committed bool) replica.Offset
 	EpochEnd(tp metadata.TopicPartition, currentEpoch, epoch int32) (end protocol.EpochEnd, code kerror.Code)

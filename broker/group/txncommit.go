@@ -146,8 +146,11 @@ func txnCommitResponse(req *kmsg.TxnOffsetCommitRequest, codes []kerror.Code, al
 				code = codes[n]
 			}
 			n++
-			if code == kerror.CoordinatorLoadInProgress && req.Version < 2 {
+			switch {
+			case code == kerror.CoordinatorLoadInProgress && req.Version < 2:
 				code = kerror.CoordinatorNotAvailable // which older clients retry (Kafka: handleTxnOffsetCommit)
+			case code == kerror.TransactionAbortable && req.Version < 4:
+				code = kerror.InvalidTxnState
 			}
 			r.Partitions[k].Partition, r.Partitions[k].ErrorCode = t.Partitions[k].Partition, int16(code)
 		}

@@ -16,7 +16,8 @@ type Log interface {
 	// leader's any more. After another code the batch may or may not be in the log.
 	//
 	// done may append again, so it is called without any lock that Append takes, unless within
-	// Append itself. Appends to one partition are written in the order of the calls.
+	// Append itself. Appends to one partition are written in the order of the calls, but for those of
+	// a transaction, which may wait for its coordinator.
 	Append(w Write, done func(offset int64, code kerror.Code))
 
 	// Load reads a partition from its first batch to the end that it has when this leader's

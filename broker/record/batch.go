@@ -115,6 +115,12 @@ func (b Batch) TimestampType() TimestampType {
 // IsTransactional reports whether the batch belongs to a transaction. Its markers do too.
 func (b Batch) IsTransactional() bool { return b.Attributes()&attrTransactional != 0 }
 
+// Transactional reports whether bytes from outside, not looked at before, begin with a batch that
+// belongs to a transaction, and are long enough for the accessors.
+func Transactional(b []byte) bool {
+	return len(b) >= HeaderSize && Batch(b).Magic() == magicV2 && Batch(b).IsTransactional()
+}
+
 // IsControl reports whether the batch holds a control record, such as a Marker, which consumers
 // skip.
 func (b Batch) IsControl() bool { return b.Attributes()&attrControl != 0 }

@@ -44,6 +44,11 @@ func (s *Set) Verify(tp metadata.TopicPartition, producerID int64, producerEpoch
 	if code != kerror.OK {
 		return 0
 	}
+	r.as.RLock()
+	defer r.as.RUnlock()
+	if r.lead(-1) != kerror.OK {
+		return 0
+	}
 	return r.log.Verify(producerID, producerEpoch)
 }
 
