@@ -41,7 +41,7 @@ func TestClients(t *testing.T) {
 	text := render(clients, all)
 	t.Log("\n" + text)
 	if *page != "" {
-		check(t, os.WriteFile(*page, []byte(pageHead+text), 0o644))
+		check(t, os.WriteFile(*page, []byte(pageHead+text+pageTail+skipTable(readSkips(t))), 0o644))
 	}
 }
 

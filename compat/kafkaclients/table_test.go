@@ -14,9 +14,29 @@ Which clients, unmodified, did what with three brokers of Holt: "make test-kafka
 client has no such feature. What each column stands for is said in compat/kafkaclients/doc.go; "restart" is that committed offsets are there after
 all brokers were stopped and started. tools-3 and tools-4 are Kafka's command-line tools (kafka-topics, kafka-configs, kafka-console-producer and
 -consumer, kafka-consumer-groups, kafka-verifiable-producer and -consumer, kafka-transactions), java-3 and java-4 the library kafka-clients.
-franz-go's own integration tests run besides: "make test-franz-go"; compat/kafkaclients/testdata/franzgo.txt has those that skip themselves, and why.
 
 `
+
+// pageTail is what it says below, with the lines of testdata/franzgo.txt at the end.
+const pageTail = `
+## franz-go's own tests
+
+"make test-franz-go" runs all tests of franz-go's package kgo, as its module has them, against the same three brokers: topics, producing, consumer
+groups with every balancer, static members, transactions from topic to topic, regular expressions, SCRAM. It fails if one fails, or skips itself
+that is not listed here (compat/kafkaclients/testdata/franzgo.txt):
+
+| tests that skip themselves | why |
+|---|---|
+`
+
+// skipTable is the end of the page.
+func skipTable(skips []skip) string {
+	var b strings.Builder
+	for _, s := range skips {
+		fmt.Fprintf(&b, "| %s | %s |\n", strings.ReplaceAll(s.pattern, "*", `\*`), s.reason)
+	}
+	return b.String()
+}
 
 // render returns a table in Markdown: a line for each client, a column for each check.
 func render(clients []client, results map[string]map[string]result) string {
