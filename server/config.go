@@ -291,6 +291,10 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// Effective returns a copy in which every field has the value that holds, be it
+// a default. Seams are filled in too.
+func (c Config) Effective() Config { return c.withDefaults() }
+
 // Validate reports everything that is wrong with c, once defaults are filled
 // in: what Start would refuse. It touches neither disk nor network.
 func (c Config) Validate() error { return c.withDefaults().validate() }

@@ -3,7 +3,7 @@
 // is.
 //
 //	zoo.cfg ──▶ properties ──▶ key table ──▶ server.Config ──▶ Validate
-//	-Dname=value ──────────────▲    ▲ │
+//	flags of the JVM, -D ──────▲    ▲ │
 //	dynamicConfigFile, dataDir/myid ┘ └─▶ Notes, or Errors with file and line
 //
 // Vocabulary. A key is the name of a setting as ZooKeeper's documentation has
@@ -15,13 +15,15 @@
 //   - refused: it switches something on that Holt cannot do, and starting
 //     without it would mislead, as with TLS or SASL; switched off it is fine.
 //
-// Settings given with -D win over the file; within a file the last line of a
-// key counts.
+// Settings given with -D win over the file, and those of the command line over
+// those of the environment; within a file the last line of a key counts.
+// Result.Settings tells the effective value of each key and what set it.
+// testdata/keys-3.9.txt lists all keys there are.
 //
 // Differs from ZooKeeper: a key that is not known is an error and not a new
 // system property, for it is nearly always a slip of the pen; keys without the
-// zookeeper. prefix, as jute.maxbuffer, work in the file too; files are UTF-8,
-// not Latin-1.
+// zookeeper. prefix, as jute.maxbuffer, work in the file too; -D wins over the
+// file; files are UTF-8, not Latin-1.
 //
 // The package has no state, reads files and does nothing else.
 package zoocfg

@@ -147,6 +147,9 @@ func (r *reader) finishEnsemble() {
 	}
 	slices.SortFunc(r.cfg.Members, func(a, b server.Member) int { return int(a.ID) - int(b.ID) })
 	r.cfg.MemberID = r.opts.MyID
+	if r.opts.MyID != 0 {
+		r.seen[myIDKey] = property{file: "--myid"}
+	}
 	if len(r.server) == 0 && r.cfg.MemberID == 0 {
 		r.cfg.MemberID = 1 // as in the session ids of a standalone ZooKeeper
 	}
@@ -229,6 +232,7 @@ func (r *reader) readMyID() {
 		return
 	}
 	r.cfg.MemberID = id
+	r.seen[myIDKey] = property{file: name, line: 1}
 }
 
 func (r *reader) membersFile() string {
@@ -263,8 +267,10 @@ func (r *reader) finishClientAddr() {
 			r.fail(r.seen["clientPortAddress"], fmt.Sprintf("clientPortAddress=%s, but %s says %s", host, self.key, self.clientHost), "remove one of them")
 		}
 		port = self.clientPort
+		r.seen["clientPort"] = self.property
 		if host == "" {
 			host = self.clientHost
+			r.seen["clientPortAddress"] = self.property
 		}
 	}
 	if port == 0 {

@@ -12,6 +12,7 @@ const (
 	throttle = "not used: a request that waits is dropped with its connection, and only then"
 	connRate = "not used: Holt bounds connections by maxClientCnxns and maxCnxns"
 	noAdmin  = "not used: Holt has no AdminServer yet; ask by four-letter words and /metrics"
+	logs     = "not used: Holt logs to standard error"
 	votes    = "not used: every participant has one vote, and a majority of them decides"
 )
 
@@ -119,9 +120,28 @@ func otherKeys() []key {
 		{name: "log4j.", check: text, note: "not used: it is about Java"},
 		{name: "logback.", check: text, note: "not used: it is about Java"},
 		{name: "root.logger", check: text, note: "not used: it is about Java"},
-		{name: "log.dir", check: text, note: "not used: Holt logs to standard error"},
-		{name: "log.file", check: text, note: "not used: Holt logs to standard error"},
+		{name: "log.", check: text, note: logs},
+		{name: "console.", check: text, note: logs},
+		{name: "tracelog.", check: text, note: logs},
 	}
+}
+
+// strayKeys are no settings of a server, and are met in its files and flags all
+// the same: those of the Java client, and the names that the manual gives to
+// connection throttling and no code reads.
+func strayKeys() []key {
+	var keys []key
+	for _, name := range []string{"clientCnxnSocket", "client.secure", "disableAutoWatchReset", "request.timeout",
+		"sasl.client", "sasl.client.", "sasl.clientconfig"} {
+		keys = append(keys, key{name: name, check: text, note: "not used: it is a setting of the Java client"})
+	}
+	for _, pair := range [][2]string{{"connectionMaxTokens", "tokens"}, {"connectionTokenFillTime", "fill_time"},
+		{"connectionTokenFillCount", "fill_count"}, {"connectionFreezeTime", "freeze_time"}, {"connectionDropIncrease", "drop_increase"},
+		{"connectionDropDecrease", "drop_decrease"}, {"connectionDecreaseRatio", "decrease_ratio"}} {
+		keys = append(keys, key{name: pair[0], check: text,
+			note: "not used, in ZooKeeper neither: the manual's name for connection_throttle_" + pair[1]})
+	}
+	return keys
 }
 
 func fractionOrBoolean(s string) (value, error) {

@@ -68,6 +68,7 @@ func securityKeys() []key {
 		{name: "allowSaslFailedClients", check: boolean, note: saslIdle},
 		{name: "sasl.serverconfig", check: text, note: saslIdle},
 		{name: "java.security.auth.login.config", check: text, note: saslIdle},
+		{name: "java.security.login.auth.config", check: text, note: saslIdle},
 		{name: "SASLAuthenticationProvider.superPassword", check: text, note: saslIdle},
 		{name: "letAnySaslUserDoX", check: text, note: saslIdle},
 		{name: "kerberos.", check: text, note: saslIdle},

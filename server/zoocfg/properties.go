@@ -1,6 +1,7 @@
 package zoocfg
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,26 +14,32 @@ type property struct {
 	line  int // of its first character; 0 for a -D setting
 	key   string
 	value string
+	// stray marks a setting from a place that holds other programs' settings
+	// too, and without ZooKeeper's prefix: that it is unknown is no mistake.
+	stray bool
 }
 
 // parseProperties reads the syntax of java.util.Properties: comments begin with
 // # or !, a backslash at the end of a line continues it, a key ends at =, : or
-// blank, and backslash escapes are undone. Key and value are trimmed.
+// blank, and backslash escapes are undone. Key and value are trimmed. The error
+// joins an *Error for each line that cannot be read, which is left out.
 func parseProperties(file string, text string) ([]property, error) {
 	var props []property
+	var errs []error
 	for rest, number := text, 1; rest != ""; {
 		logical, lines, tail := cutLogicalLine(rest)
 		if logical != "" {
 			key, value, err := cutProperty(logical)
 			if err != nil {
-				return nil, &Error{File: file, Line: number, Cause: err.Error(),
-					Remedy: `write \\ for a backslash`}
+				errs = append(errs, &Error{File: file, Line: number, Cause: err.Error(),
+					Remedy: `write \\ for a backslash`})
+			} else {
+				props = append(props, property{file: file, line: number, key: key, value: value})
 			}
-			props = append(props, property{file, number, key, value})
 		}
 		rest, number = tail, number+lines
 	}
-	return props, nil
+	return props, errors.Join(errs...)
 }
 
 // cutLogicalLine takes one logical line off text: "" for a comment or blank

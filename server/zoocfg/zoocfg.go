@@ -12,13 +12,28 @@ import (
 
 // Options are what a configuration is made of besides the file.
 type Options struct {
-	// Defines are settings as name=value, with or without the prefix
-	// zookeeper., that win over the file.
+	// Sources are settings that are in no file; each wins over the file and over
+	// the sources before it.
+	Sources []Source
+	// Defines are the settings of -D, a last source.
 	Defines []string
 	// MyID, if not 0, stands for the myid file.
 	MyID uint64
 	// ReadFile reads zoo.cfg and the files it names; default os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
+}
+
+// Source is a list of settings from outside of files.
+type Source struct {
+	// Name is what errors, notes and origins call it, as JVMFLAGS.
+	Name string
+	// Defines are settings as name=value, with or without the prefix
+	// zookeeper.; a name alone means true, as with Java.
+	Defines []string
+	// Shared says that the place holds settings of other programs too, as the
+	// flags of a JVM do: a name that is not known and lacks the prefix is noted
+	// and no error.
+	Shared bool
 }
 
 // defaultTickMillis is that of server.Config.
@@ -31,6 +46,8 @@ type Result struct {
 	// Notes are for the operator: the keys that do not do here what they do in
 	// ZooKeeper, in the order of the file.
 	Notes []Note
+	// given are the settings that count, by key.
+	given map[string]property
 }
 
 // Note says in one line what Holt does with a setting.
@@ -61,6 +78,25 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Errors are the parts of an error of Read, in order.
+func Errors(err error) []*Error {
+	var e *Error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Error
+		for _, part := range joined.Unwrap() {
+			all = append(all, Errors(part)...)
+		}
+		return all
+	}
+	switch wrapped := errors.Unwrap(err); {
+	case errors.As(err, &e) && wrapped == nil:
+		return []*Error{e}
+	case wrapped != nil:
+		return Errors(wrapped)
+	}
+	return nil
+}
+
 func place(file string, line int) string {
 	switch {
 	case file == "":
@@ -83,17 +119,21 @@ func Read(path string, opts Options) (*Result, error) {
 			Remedy: "name an existing file, or start without one by: holt dev"}
 	}
 	props, err := parseProperties(path, string(text))
-	if err != nil {
-		return nil, err
-	}
 	r := &reader{opts: opts, path: path, server: map[uint64]serverLine{}}
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
 	r.settings(props)
-	r.settings(r.defines())
-	r.finish()
+	for _, source := range append(opts.Sources, Source{Name: "-D", Defines: opts.Defines}) {
+		r.settings(source.properties())
+	}
+	if err == nil { // else what is missing may stand in the lines that cannot be read
+		r.finish()
+	}
 	if len(r.errs) > 0 {
 		return nil, errors.Join(r.errs...)
 	}
-	return &Result{Config: r.cfg, Notes: r.notes}, nil
+	return &Result{Config: r.cfg, Notes: r.notes, given: r.seen}, nil
 }
 
 // causeOf drops the name of the file from an error that Error names anyway.
@@ -157,6 +197,10 @@ func (r *reader) setting(p property) {
 		r.note(p, "taken without the prefix zookeeper., which is for -D; ZooKeeper would ignore this line")
 	}
 	k, ok := lookup(p.key)
+	if !ok && p.stray {
+		r.note(p, "not used: it is no setting of ZooKeeper's")
+		return
+	}
 	if !ok {
 		r.fail(p, fmt.Sprintf("unknown key %q", p.key), suggestion(p.key))
 		return
@@ -179,17 +223,15 @@ func (r *reader) setting(p property) {
 	}
 }
 
-// defines turns name=value into properties; a name alone means true, as with
-// Java.
-func (r *reader) defines() []property {
+func (s *Source) properties() []property {
 	var props []property
-	for _, d := range r.opts.Defines {
-		key, value, found := strings.Cut(d, "=")
+	for _, d := range s.Defines {
+		name, value, found := strings.Cut(d, "=")
 		if !found {
 			value = "true"
 		}
-		key = strings.TrimPrefix(strings.TrimSpace(key), "zookeeper.")
-		props = append(props, property{file: "-D", key: key, value: strings.TrimSpace(value)})
+		key, prefixed := strings.CutPrefix(strings.TrimSpace(name), "zookeeper.")
+		props = append(props, property{file: s.Name, key: key, value: strings.TrimSpace(value), stray: s.Shared && !prefixed})
 	}
 	return props
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,11 +15,13 @@ import (
 // TestRead runs the scripts of testdata. Their commands:
 //
 //	file NAME          the input becomes the content of a file
-//	read NAME [myid=N] [define=(name=value, ...)]
+//	read NAME [myid=N] [jvmflags=(name=value, ...)] [define=(name=value, ...)]
 //	                   reads it: the fields that are not at their zero value,
 //	                   then the notes; or all that is wrong
+//	show NAME ...      the effective value of each key that is used, and its
+//	                   origin; with all=false only of those that are not default
 func TestRead(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, script string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, script string) {
 		files := map[string]string{}
 		readFile := func(name string) ([]byte, error) {
 			if text, ok := files[name]; ok {
@@ -31,13 +34,19 @@ func TestRead(t *testing.T) {
 			case "file":
 				files[d.CmdArgs[0].Key] = d.Input
 				return ""
-			case "read":
+			case "read", "show":
 				opts := Options{ReadFile: readFile}
 				d.MaybeScanArgs(t, "myid", &opts.MyID)
 				for _, arg := range d.CmdArgs {
-					if arg.Key == "define" {
+					switch arg.Key {
+					case "define":
 						opts.Defines = arg.Vals
+					case "jvmflags":
+						opts.Sources = []Source{{Name: "JVMFLAGS", Defines: arg.Vals, Shared: true}}
 					}
+				}
+				if d.Cmd == "show" {
+					return showSettings(t, d, opts)
 				}
 				return show(Read(d.CmdArgs[0].Key, opts))
 			}
@@ -45,6 +54,22 @@ func TestRead(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+func showSettings(t *testing.T, d *datadriven.TestData, opts Options) string {
+	res, err := Read(d.CmdArgs[0].Key, opts)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	all := true
+	d.MaybeScanArgs(t, "all", &all)
+	var b strings.Builder
+	for _, s := range res.Settings() {
+		if all || !s.Default() {
+			fmt.Fprintf(&b, "%s=%s (%s)\n", s.Key, s.Value, s.Origin())
+		}
+	}
+	return b.String()
 }
 
 func show(res *Result, err error) string {
@@ -106,6 +131,48 @@ func TestKeyTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryKey reads each key of ZooKeeper from a file and as a system property:
+// none is unknown, and what is not used is answered with a line.
+func TestEveryKey(t *testing.T) {
+	for _, name := range keysOfZooKeeper(t) {
+		for _, opts := range []Options{
+			{ReadFile: func(string) ([]byte, error) { return []byte(name + "=\n"), nil }},
+			{ReadFile: func(string) ([]byte, error) { return nil, nil }, Defines: []string{"zookeeper." + name + "="}},
+			{ReadFile: func(string) ([]byte, error) { return nil, nil }, Sources: []Source{{Name: "JVMFLAGS", Shared: true, Defines: []string{name + "="}}}},
+		} {
+			// Many of them want a value, so that there is an error: but not this one.
+			if _, err := Read("zoo.cfg", opts); err != nil && strings.Contains(err.Error(), "unknown key") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		k, ok := lookup(name)
+		if !ok {
+			t.Errorf("%s is not in the key table", name)
+		} else if k.set == nil && k.note == "" && k.refuse == "" {
+			t.Errorf("%s is accepted in silence", name)
+		}
+	}
+}
+
+// keysOfZooKeeper are those that testdata/keys-3.9.txt lists.
+func keysOfZooKeeper(t *testing.T) []string {
+	t.Helper()
+	list, err := os.ReadFile("testdata/keys-3.9.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, line := range strings.Split(string(list), "\n") {
+		if line != "" && line[0] != '#' {
+			names = append(names, line)
+		}
+	}
+	if len(names) < 200 {
+		t.Fatalf("%d names in the list", len(names))
+	}
+	return names
 }
 
 func FuzzRead(f *testing.F) {
