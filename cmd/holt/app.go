@@ -98,6 +98,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.newServe())
+	root.AddCommand(a.newConfig())
 	root.AddCommand(a.newDev())
 	root.AddCommand(a.newBroker())
 	a.addKafka(root)

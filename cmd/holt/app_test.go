@@ -203,11 +203,11 @@ func TestCommandLines(t *testing.T) {
 func TestServeConfiguration(t *testing.T) {
 	w := newWorld()
 	w.stop <- syscall.SIGTERM
-	w.env["JVMFLAGS"] = `-Xmx1g -Dzookeeper.enforceQuota=true -DtickTime=100`
-	w.env["SERVER_JVMFLAGS"] = `-DtickTime=200`
-	w.check(t, []string{"serve", w.file(t, sample), "-DtickTime=300", "-D", "jute.maxbuffer=5000"}, 0, "", "autopurge.purgeInterval: not needed")
+	w.env["JVMFLAGS"] = `-Xmx1g -Dzookeeper.enforceQuota=true -DtickTime=100 -Dzookeeper.snapCount=500 -Dmy.own=1`
+	w.env["SERVER_JVMFLAGS"] = `-DtickTime=200 -Dzookeeper.snapCount=600`
+	w.check(t, []string{"serve", "-Dzookeeper.tickTime=300", w.file(t, sample), "-D", "jute.maxbuffer=5000"}, 0, "", "autopurge.purgeInterval: not needed")
 	cfg := w.started[0]
-	if cfg.TickMillis != 300 || cfg.MaxFrame != 5000 || !cfg.EnforceQuota || cfg.DataDir != "/d" {
+	if cfg.TickMillis != 300 || cfg.MaxFrame != 5000 || cfg.SnapCount != 500 || !cfg.EnforceQuota || cfg.DataDir != "/d" {
 		t.Errorf("started with %+v", cfg)
 	}
 }

@@ -2,6 +2,8 @@
 // throw-away server or ensemble for development, and the tools around them.
 //
 //	holt serve [zoo.cfg]   a server, configured as ZooKeeper is
+//	holt config check, show
+//	                       what Holt makes of a zoo.cfg, and where a value comes from
 //	holt broker [server.properties]
 //	                       a broker, configured as Kafka is
 //	holt dev [-n 3]        one server and broker, or three, without configuration

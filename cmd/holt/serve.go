@@ -23,10 +23,9 @@ func (e *configError) Error() string { return "the configuration was refused:\n"
 func (e *configError) Unwrap() error { return e.err }
 
 type serveFlags struct {
-	log     logFlags
-	defines []string
-	myID    uint64
-	check   bool
+	settingFlags
+	log   logFlags
+	check bool
 }
 
 func (a *app) newServe() *cobra.Command {
@@ -37,18 +36,17 @@ func (a *app) newServe() *cobra.Command {
 		Long: `Run a server, or a member of an ensemble, configured as ZooKeeper is.
 
 Without a file, $ZOOCFGDIR/$ZOOCFG is read, by default ./zoo.cfg. Settings come
-from the file, then from -Dname=value in $JVMFLAGS and $SERVER_JVMFLAGS, then
+from the file, then from -Dname=value in $SERVER_JVMFLAGS and $JVMFLAGS, then
 from -D here; the last one counts. SIGTERM and SIGINT end the server in order.`,
 		Example: `  holt serve /etc/zookeeper/conf/zoo.cfg
-  holt serve zoo.cfg -D jute.maxbuffer=4194304
+  holt serve -Djute.maxbuffer=4194304 zoo.cfg
   holt serve zoo.cfg --check`,
 		Args: atMost(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.serve(args, &f) },
 	}
 	f.log.add(cmd, "info")
-	cmd.Flags().StringArrayVarP(&f.defines, "define", "D", nil, "a setting, as name=value, that wins over the file")
-	cmd.Flags().Uint64Var(&f.myID, "myid", 0, "this member's id, instead of the file dataDir/myid")
-	cmd.Flags().BoolVar(&f.check, "check", false, "read the configuration, say what it means and end")
+	f.settingFlags.add(cmd)
+	cmd.Flags().BoolVar(&f.check, "check", false, "the same as holt config check")
 	return cmd
 }
 
@@ -57,17 +55,11 @@ func (a *app) serve(args []string, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	path := a.configPath(args)
-	defines := append(a.environmentDefines(), f.defines...)
-	res, err := zoocfg.Read(path, zoocfg.Options{Defines: defines, MyID: f.myID})
-	if err != nil {
-		return &exitError{exitUsage, &configError{err}}
-	}
 	if f.check {
-		for _, n := range res.Notes {
-			fmt.Fprintln(a.stdout, n)
-		}
-		_, err := fmt.Fprintf(a.stdout, "%s: fine\n", path)
+		return a.configCheck(args, &configFlags{settingFlags: f.settingFlags, output: "text"})
+	}
+	res, err := a.readConfig(a.configPath(args), &f.settingFlags)
+	if err != nil {
 		return err
 	}
 	for _, n := range res.Notes {
@@ -90,18 +82,22 @@ func (a *app) configPath(args []string) string {
 	return filepath.Join(dir, name)
 }
 
-// environmentDefines are the -D settings of the variables in which scripts hand
-// them to the Java server. Whatever else is there is for Java.
-func (a *app) environmentDefines() []string {
-	var defines []string
-	for _, variable := range []string{"JVMFLAGS", "SERVER_JVMFLAGS"} {
+// environmentSources are the -D settings of the variables in which scripts hand
+// them to the Java server. Whatever else is there is for Java, and nothing in
+// there is quoted: zkServer.sh splits at blanks alone. Its order is kept too, so
+// that a setting in JVMFLAGS wins.
+func (a *app) environmentSources() []zoocfg.Source {
+	var sources []zoocfg.Source
+	for _, variable := range []string{"SERVER_JVMFLAGS", "JVMFLAGS"} {
+		source := zoocfg.Source{Name: variable, Shared: true}
 		for _, word := range strings.Fields(a.getenv(variable)) {
 			if define, ok := strings.CutPrefix(word, "-D"); ok {
-				defines = append(defines, strings.Trim(define, `"'`))
+				source.Defines = append(source.Defines, strings.Trim(define, `"'`))
 			}
 		}
+		sources = append(sources, source)
 	}
-	return defines
+	return sources
 }
 
 // runMember runs a server until it is told to stop or fails.
