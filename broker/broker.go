@@ -11,6 +11,7 @@ import (
 	"holt/broker/group"
 	"holt/broker/metadata"
 	"holt/broker/network"
+	"holt/broker/partition"
 	"holt/broker/protocol"
 	"holt/broker/replica"
 	"holt/broker/setting"
@@ -36,6 +37,7 @@ type Broker struct {
 	peers      peers
 	replicas   replicas
 	set        atomic.Pointer[replica.Set] // what replicas is, for a directory that fails; nil in some tests
+	dirs       []*partition.Dir            // the replicas'; none in some tests
 	groups     *group.Coordinator
 	txns       *txn.Coordinator
 	verifier   verifier

@@ -17,6 +17,7 @@ import (
 	"holt/broker/metadata"
 	"holt/broker/metadata/metadatatest"
 	"holt/broker/network"
+	"holt/broker/partition"
 )
 
 // cluster is brokers in one process, with real files and sockets, around a tree in memory.
@@ -238,5 +239,56 @@ func (c *cluster) await(ctx context.Context, topic string, isr int) {
 		return p != nil && len(p.ISR) == isr && p.Leader >= 0
 	}); err != nil {
 		c.t.Fatalf("%d in-sync replicas: %v", isr, err)
+	}
+}
+
+// TestFormerLife: a broker that was killed does not wait for its former session's end, and frees the office
+// of controller that it held; a session that is not its own it waits for.
+func TestFormerLife(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	b := c.brokers[1]
+	var nodes []metadata.Op // as a killed broker leaves them
+	for _, path := range []string{metadata.BrokerPath(1), metadata.ControllerPath} {
+		if err := b.applied.wait(t.Context(), func(i *metadata.Image) bool { return i.Controller().ID == 1 }); err != nil {
+			t.Fatal(err)
+		}
+		data, _, err := b.tree.Get(t.Context(), path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, metadata.CreateEphemeral(path, data))
+	}
+	c.stop(1)
+	dead := c.tree.Open()
+	if _, err := dead.Multi(t.Context(), nodes...); err != nil {
+		t.Fatal(err)
+	}
+	d, err := partition.Open(filepath.Join(c.dir, "1"), partition.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := d.Session(); err != nil || id == 0 || id == int64(dead.Session()) {
+		t.Errorf("session %#x, %v", id, err)
+	}
+	if err := errors.Join(d.SetSession(int64(dead.Session())), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	b = c.start(1)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the start took %v", took)
+	}
+	own := c.session[1].Session()
+	if err := b.applied.wait(t.Context(), func(i *metadata.Image) bool { return i.Controller().Owner == own }); err != nil {
+		t.Errorf("controller: %v", err)
+	}
+	c.stop(1)
+	if _, err := c.tree.Open().Multi(t.Context(), nodes[0]); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := Start(ctx, b.cfg); !errors.Is(err, metadata.ErrRegistered) {
+		t.Errorf("another session has the id: %v", err)
 	}
 }

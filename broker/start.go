@@ -206,16 +206,23 @@ func (b *Broker) controllerConfig() controller.CoreConfig {
 	}
 }
 
-// register registers, and waits for the end of a session that has the id: this broker's
-// former life, if it crashed a moment ago. Differs from Kafka, which gives up at once.
+// register registers, instead of this broker's former life, if it crashed a moment ago. Should
+// another session have the id, it waits for its end. Differs from Kafka, which gives up at once.
 func (b *Broker) register(ctx context.Context, own metadata.Broker) error {
 	ctx, cancel := context.WithTimeout(ctx, b.formerLife())
 	defer cancel()
+	former := b.formerSession()
+	if former != 0 {
+		if err := b.client.Vacate(ctx, former); err != nil {
+			return err
+		}
+	}
 	for said := false; ; said = true {
 		b.registrar = metadata.NewRegistrar(metadata.RegistrarConfig{
-			Client: b.client, Logger: b.log,
+			Client: b.client, Logger: b.log, Former: former,
 			Expired: b.controller.Resign,
-			Registered: func(epoch int64) {
+			Registered: func(session metadata.SessionID, epoch int64) {
+				b.keepSession(session)
 				b.replicas.Registered(epoch)
 				b.controller.Registered(epoch)
 			},
@@ -232,6 +239,29 @@ func (b *Broker) register(ctx context.Context, own metadata.Broker) error {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
 			return err
+		}
+	}
+}
+
+// formerSession is the session of this broker's former life, if it is known, or 0.
+func (b *Broker) formerSession() metadata.SessionID {
+	for _, d := range b.dirs {
+		id, err := d.Session()
+		switch {
+		case err != nil:
+			b.log.Warn("the session before is not known", errField(err))
+		case id != 0:
+			return metadata.SessionID(id)
+		}
+	}
+	return 0
+}
+
+// keepSession keeps the session where the next life finds it. A life that does not has to wait.
+func (b *Broker) keepSession(session metadata.SessionID) {
+	for _, d := range b.dirs {
+		if err := d.SetSession(int64(session)); err != nil {
+			b.log.Warn("the session is not kept for the next start", errField(err))
 		}
 	}
 }

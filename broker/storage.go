@@ -42,6 +42,7 @@ func (b *Broker) startStorage(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	b.dirs = dirs
 	client := peer.New(b.peerConfig(s))
 	b.peers = client
 	set := replica.Open(b.replicaConfig(s, dirs, client))

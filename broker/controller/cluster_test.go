@@ -41,7 +41,7 @@ func startMember(t testing.TB, tree *metadatatest.Tree, id int32) *member {
 	log := zaptest.NewLogger(t).Named(fmt.Sprint(id))
 	m.controller = New(Config{Client: m.client, Follower: m.follower, Broker: id, Logger: log, TickEvery: 50 * time.Millisecond})
 	m.registrar = metadata.NewRegistrar(metadata.RegistrarConfig{
-		Client: m.client, Logger: log, Expired: m.controller.Resign, Registered: m.controller.Registered,
+		Client: m.client, Logger: log, Expired: m.controller.Resign, Registered: func(_ metadata.SessionID, epoch int64) { m.controller.Registered(epoch) },
 	}, metadata.Broker{ID: id, Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Security: "PLAINTEXT", Host: "localhost", Port: 9092 + id}}})
 	m.controller.Start()
 	if err := m.registrar.Start(t.Context()); err != nil {

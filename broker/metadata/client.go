@@ -126,7 +126,7 @@ func (c *Client) GenerateBrokerID(ctx context.Context, reservedMax int32) (int32
 var ErrRegistered = errors.New("another broker is registered with this id")
 
 // Register makes b's registration and returns its epoch. previous is the session
-// of a former registration by this process, or 0: what is left of it goes. Of any
+// of a former registration by this process or one that has ended, or 0: what is left of it goes. Of any
 // other owner it returns ErrRegistered. (Kafka: CheckedEphemeral)
 func (c *Client) Register(ctx context.Context, b *Broker, previous SessionID) (epoch int64, err error) {
 	path, payload := BrokerPath(b.ID), EncodeBroker(b)
@@ -157,6 +157,21 @@ func (c *Client) Register(ctx context.Context, b *Broker, previous SessionID) (e
 			return 0, fmt.Errorf("register broker %d: %w", b.ID, err)
 		}
 	}
+}
+
+// Vacate gives up the office of controller if the former session held it, whose process has ended.
+func (c *Client) Vacate(ctx context.Context, former SessionID) error {
+	_, epoch, err := c.Get(ctx, ControllerEpochPath, false) // before the office: whoever takes that changes this
+	if err == nil {
+		var office Stat
+		if _, office, err = c.Get(ctx, ControllerPath, false); err == nil && office.Owner == former {
+			_, err = c.Multi(ctx, Check(ControllerEpochPath, epoch.Version), Delete(ControllerPath, AnyVersion))
+		}
+	}
+	if err != nil && !errors.Is(err, ErrNoNode) && !errors.Is(err, ErrBadVersion) {
+		return fmt.Errorf("give up the office of controller of session %v: %w", former, err)
+	}
+	return nil
 }
 
 // UpdateRegistration changes what a registered broker says of itself: its endpoints.

@@ -22,7 +22,11 @@ type RegistrarConfig struct {
 
 	// Registered, if set, is called after every registration, the first one
 	// included, from the Registrar's goroutine or Start.
-	Registered func(epoch int64)
+	Registered func(session SessionID, epoch int64)
+
+	// Former is the session of a former life of the broker, whose process has ended, or 0: its
+	// registration is taken over.
+	Former SessionID
 
 	// RetryAfter is the pause after a registration failed. Default: 500 ms.
 	RetryAfter time.Duration
@@ -58,8 +62,8 @@ func NewRegistrar(cfg RegistrarConfig, broker Broker) *Registrar {
 }
 
 // Start registers the broker and goes on to keep it registered. It is called once.
-// ErrRegistered: another process has the id; after a crash that is this broker's own
-// former life until its session ends, and Start may be tried with a new Registrar.
+// ErrRegistered: another process has the id; after a crash whose session is not known that is this
+// broker's own former life until its session ends, and Start may be tried with a new Registrar.
 func (r *Registrar) Start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
@@ -163,7 +167,11 @@ func (r *Registrar) register(ctx context.Context) error {
 		broker := r.broker
 		r.mu.Unlock()
 		broker.Timestamp = r.cfg.Client.now().UnixMilli()
-		epoch, err := r.cfg.Client.Register(ctx, &broker, r.session)
+		previous := r.session
+		if previous == 0 {
+			previous = r.cfg.Former
+		}
+		epoch, err := r.cfg.Client.Register(ctx, &broker, previous)
 		if err != nil {
 			return err
 		}
@@ -174,7 +182,7 @@ func (r *Registrar) register(ctx context.Context) error {
 		r.session = now
 		r.epoch.Store(epoch)
 		if r.cfg.Registered != nil {
-			r.cfg.Registered(epoch)
+			r.cfg.Registered(now, epoch)
 		}
 		r.cfg.Logger.Info("broker registered", zap.Int32("broker", broker.ID), zap.Int64("epoch", epoch), zap.Stringer("session", now))
 		return nil

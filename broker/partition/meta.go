@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -18,10 +19,14 @@ type Meta struct {
 	// ClusterID is empty if it is not known.
 	ClusterID string
 
-	others []string // lines of other keys, kept
+	session string   // see Dir.SetSession; empty: none
+	others  []string // lines of other keys, kept
 }
 
-const metaVersion = "0"
+const (
+	metaVersion = "0"
+	metaSession = "holt.session" // Kafka ignores keys that it does not know
+)
 
 // ReadMeta reads a directory's meta.properties without opening the directory,
 // for a broker that has yet to learn its id. BrokerID is -1 if there is none.
@@ -62,6 +67,8 @@ func decodeMeta(b []byte) (Meta, error) {
 			m.BrokerID = int32(id)
 		case "cluster.id":
 			m.ClusterID = value
+		case metaSession:
+			m.session = value
 		default:
 			m.others = append(m.others, line)
 		}
@@ -81,6 +88,9 @@ func (m Meta) encode() []byte {
 	if m.ClusterID != "" {
 		lines = append(lines, "cluster.id="+m.ClusterID)
 	}
+	if m.session != "" {
+		lines = append(lines, metaSession+"="+m.session)
+	}
 	slices.Sort(lines)
 	return []byte("#\n" + strings.Join(lines, "\n") + "\n")
 }
@@ -99,6 +109,54 @@ func (d *Dir) SetMeta(brokerID int32, clusterID string) error {
 	defer d.mu.Unlock()
 	m := d.meta
 	m.BrokerID, m.ClusterID = brokerID, clusterID
+	return d.setMetaLocked(m)
+}
+
+// Session returns what SetSession was given last, by this process or a former one, or 0. Whoever has
+// the directory open knows that the process which had that session has ended. A copy of the
+// directory has none, since the one that it is a copy of may be in use.
+func (d *Dir) Session() (int64, error) {
+	place, err := d.place()
+	if err != nil {
+		return 0, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id, at, _ := strings.Cut(d.meta.session, "@")
+	n, err := strconv.ParseInt(id, 0, 64)
+	if err != nil || at != place {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// SetSession keeps which session of the coordination service the process that has the directory
+// open is registered by. It is durable afterwards.
+func (d *Dir) SetSession(id int64) error {
+	place, err := d.place()
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.meta
+	m.session = fmt.Sprintf("%#x@%s", id, place)
+	return d.setMetaLocked(m)
+}
+
+// place tells the directory from a copy; it is empty where files have no numbers.
+func (d *Dir) place() (string, error) {
+	st, err := d.fs.Stat(d.path)
+	if err != nil {
+		return "", fmt.Errorf("stat %s: %w", d.path, err)
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf("%d:%d", sys.Dev, sys.Ino), nil
+	}
+	return "", nil
+}
+
+func (d *Dir) setMetaLocked(m Meta) error {
 	if bytes.Equal(m.encode(), d.meta.encode()) {
 		return nil
 	}

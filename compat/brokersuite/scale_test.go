@@ -31,7 +31,7 @@ func (s *space) member(t *testing.T, id int32) *member {
 	must(t, m.follower.Start(t.Context()))
 	m.controller = controller.New(controller.Config{Client: m.client, Follower: m.follower, Broker: id})
 	m.registrar = metadata.NewRegistrar(metadata.RegistrarConfig{
-		Client: m.client, Expired: m.controller.Resign, Registered: m.controller.Registered,
+		Client: m.client, Expired: m.controller.Resign, Registered: func(_ metadata.SessionID, epoch int64) { m.controller.Registered(epoch) },
 	}, metadata.Broker{ID: id, Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Security: "PLAINTEXT", Host: "localhost", Port: 9092 + id}}})
 	m.controller.Start()
 	must(t, m.registrar.Start(t.Context()))

@@ -48,6 +48,7 @@ func Suite(t *testing.T, fresh func(t *testing.T) Space) {
 		{"Context", (*suite).context},
 		{"Registration", (*suite).registration},
 		{"Registrar", (*suite).registrar},
+		{"TakeOver", (*suite).takeOver},
 		{"Topics", (*suite).topics},
 		{"Configs", (*suite).configs},
 		{"ACLs", (*suite).acls},

@@ -87,7 +87,7 @@ func (s *suite) registrar() {
 	r := metadata.NewRegistrar(metadata.RegistrarConfig{
 		Client:     c,
 		Expired:    func() { tell("expired") },
-		Registered: func(int64) { epochs.Add(1); tell("registered") },
+		Registered: func(metadata.SessionID, int64) { epochs.Add(1); tell("registered") },
 	}, aBroker(7))
 	s.must(r.Start(s.ctx))
 	s.Cleanup(r.Close)
@@ -104,6 +104,33 @@ func (s *suite) registrar() {
 	if stat.Owner != c.Session() || int64(stat.Created) != r.Epoch() {
 		s.Errorf("node %+v, epoch %d in session %v", stat, r.Epoch(), c.Session())
 	}
+}
+
+// takeOver has another process take what the session of one that has ended still holds.
+func (s *suite) takeOver() {
+	dead, other, c := s.client(), s.client(), s.client()
+	broker := aBroker(8)
+	epoch, err := dead.Register(s.ctx, &broker, 0)
+	s.must(err)
+	s.write(dead, metadata.Create(metadata.ControllerEpochPath, metadata.EncodeControllerEpoch(3)),
+		metadata.CreateEphemeral(metadata.ControllerPath, metadata.EncodeController(8, 1)))
+	s.must(c.Sync(s.ctx))
+	s.must(c.Vacate(s.ctx, other.Session())) // it has no office
+	if _, err := c.Exists(s.ctx, metadata.ControllerPath, false); err != nil {
+		s.Errorf("the controller of another session: %v", err)
+	}
+	s.must(c.Vacate(s.ctx, dead.Session()))
+	_, err = c.Exists(s.ctx, metadata.ControllerPath, false)
+	s.wantError(err, metadata.ErrNoNode)
+	s.must(c.Vacate(s.ctx, dead.Session()))
+	r := metadata.NewRegistrar(metadata.RegistrarConfig{Client: c, Former: dead.Session()}, broker)
+	s.must(r.Start(s.ctx))
+	s.Cleanup(r.Close)
+	if r.Epoch() <= epoch {
+		s.Errorf("epoch %d after %d", r.Epoch(), epoch)
+	}
+	r = metadata.NewRegistrar(metadata.RegistrarConfig{Client: other, Former: dead.Session()}, broker)
+	s.wantError(r.Start(s.ctx), metadata.ErrRegistered) // it is not the dead one's any more
 }
 
 func (s *suite) topics() {
