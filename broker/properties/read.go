@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"holt/broker"
-	"holt/broker/auth"
 	"holt/broker/setting"
+	"holt/sasl"
 )
 
 // Options are what a configuration is made of besides the file.
@@ -110,7 +110,7 @@ type reader struct {
 	notes    []Note
 	errs     []error
 	seen     map[string]property // by key, the one that counts
-	sections map[string][]auth.LoginModule
+	sections map[string][]sasl.LoginModule
 }
 
 func (r *reader) note(p property, text string) {

@@ -10,6 +10,7 @@ import (
 	"holt/broker/auth"
 	"holt/broker/network"
 	"holt/broker/setting"
+	"holt/sasl"
 )
 
 // mechanisms are those of SASL that there are.
@@ -151,7 +152,7 @@ func (r *reader) jaas() {
 	}
 	text, err := r.opts.ReadFile(r.opts.JAASFile)
 	if err == nil {
-		r.sections, err = auth.ParseJAASFile(string(text))
+		r.sections, err = sasl.ParseJAASFile(string(text))
 	}
 	if err != nil {
 		r.errs = append(r.errs, &Error{File: r.opts.JAASFile, Cause: causeOf(err)})
@@ -160,14 +161,14 @@ func (r *reader) jaas() {
 
 // modules returns the login modules for a mechanism of a listener: of the most particular
 // of the places where they may stand.
-func (r *reader) modules(listener, mechanism string) []auth.LoginModule {
+func (r *reader) modules(listener, mechanism string) []sasl.LoginModule {
 	name := strings.ToLower(listener)
 	p, ok := r.own(listener, strings.ToLower(mechanism)+".sasl.jaas.config")
 	if !ok {
 		p, ok = r.seen["sasl.jaas.config"]
 	}
 	if ok {
-		modules, err := auth.ParseJAASLine(p.value)
+		modules, err := sasl.ParseJAASLine(p.value)
 		if err != nil {
 			r.fail(p, p.key+": "+err.Error(), `write CLASS required name="value" ... ;`)
 		}
@@ -182,12 +183,12 @@ func (r *reader) modules(listener, mechanism string) []auth.LoginModule {
 }
 
 // ofMechanism picks by the end of the class's name.
-func ofMechanism(modules []auth.LoginModule, mechanism string) []auth.LoginModule {
+func ofMechanism(modules []sasl.LoginModule, mechanism string) []sasl.LoginModule {
 	class := "PlainLoginModule"
 	if strings.HasPrefix(mechanism, "SCRAM-") {
 		class = "ScramLoginModule"
 	}
-	return slices.DeleteFunc(slices.Clone(modules), func(m auth.LoginModule) bool { return !strings.HasSuffix(m.Class, class) })
+	return slices.DeleteFunc(slices.Clone(modules), func(m sasl.LoginModule) bool { return !strings.HasSuffix(m.Class, class) })
 }
 
 // interBrokerSASL finds as whom this broker shows itself to others.
