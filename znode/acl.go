@@ -108,7 +108,9 @@ func (p Schemes) valid(id string) bool {
 		return validIPPrefix(id)
 	case SchemeDigest:
 		return javaSplitTwo(id)
-	case SchemeSASL, SchemeX509:
+	case SchemeSASL:
+		return kerberosName(id)
+	case SchemeX509:
 		return id != ""
 	}
 	return false
@@ -133,6 +135,13 @@ func (p Schemes) matches(have, want string) bool {
 func javaSplitTwo(id string) bool {
 	id = strings.TrimRight(id, ":")
 	return strings.Count(id, ":") == 1
+}
+
+// kerberosName reports whether id is a name as Kerberos has them, name, name@REALM or
+// name/host@REALM, of which all parts may be empty (ZooKeeper: KerberosName).
+func kerberosName(id string) bool {
+	name, realm, ok := strings.Cut(id, "@")
+	return !ok || strings.Count(name, "/") <= 1 && !strings.ContainsAny(realm, "/@")
 }
 
 // Allowed reports whether identities ids have perm by the list (ZooKeeper:

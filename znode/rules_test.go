@@ -94,6 +94,31 @@ func TestSequence(t *testing.T) {
 	}
 }
 
+func TestSASLScheme(t *testing.T) {
+	const s = znode.SchemeSASL
+	for id, want := range map[string]bool{
+		"bob": true, "": true, "a/b": true, "a/b/c": true, "bob@R": true, "zk/h@R": true, "zk/@R": true, "@": true, "/@": true,
+		"a@b@c": false, "a@b/c": false, "a/b/c@R": false,
+	} {
+		if _, ok := s.FixACL([]wire.ACL{{Identity: wire.Identity{Scheme: "sasl", ID: id}}}, nil); ok != want {
+			t.Errorf("valid(%q) = %v, want %v", id, ok, want)
+		}
+	}
+	for _, tc := range []struct {
+		acl, have string
+		want      bool
+	}{{"bob", "bob", true}, {"bob", "alice", false}, {"bob", "super", true}, {"super", "bob", false}, {"", "bob", false}} {
+		acl := []wire.ACL{{Perms: wire.PermRead, Identity: wire.Identity{Scheme: "sasl", ID: tc.acl}}}
+		ids := []wire.Identity{{Scheme: "sasl", ID: tc.have}}
+		if got := s.AllowedBy(acl, wire.PermRead, ids); got != tc.want {
+			t.Errorf("sasl:%s lets %s in: %v, want %v", tc.acl, tc.have, got, tc.want)
+		}
+		if znode.SchemesDefault.AllowedBy(acl, wire.PermRead, ids) {
+			t.Errorf("sasl:%s lets %s in though sasl is no scheme", tc.acl, tc.have)
+		}
+	}
+}
+
 func TestIPScheme(t *testing.T) {
 	const s = znode.SchemeIP
 	valid := func(id string) bool {
