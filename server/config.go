@@ -10,6 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
+
+	"holt/server/auth"
 )
 
 // Off in an address field says that this listener is not wanted, where the
@@ -133,6 +135,19 @@ type Config struct {
 	// DigestDisabled refuses the digest scheme
 	// [DigestAuthenticationProvider.enabled=false].
 	DigestDisabled bool
+	// SASL lets clients log in by SASL, unless nil [java.security.auth.login.config].
+	SASL *SASLConfig
+	// SASLScheme makes sasl a scheme of ACLs; every member has to have it alike
+	// [authProvider.N=...SASLAuthenticationProvider].
+	SASLScheme bool
+	// AllowSASLFailedClients keeps connections whose login by SASL failed, as those of nobody,
+	// unless EnforceAuthSchemes has sasl [allowSaslFailedClients].
+	AllowSASLFailedClients bool
+	// EnsembleScheme refuses clients that say by the scheme ensemble that they want another ensemble
+	// than one of EnsembleNames [authProvider.N=...EnsembleAuthenticationProvider,
+	// ensembleAuthName].
+	EnsembleScheme bool
+	EnsembleNames  []string
 	// EnforceAuthSchemes, if not empty, are the schemes of which a client must
 	// have used one before its first request [enforce.auth.enabled,
 	// enforce.auth.schemes].
@@ -170,6 +185,9 @@ type Config struct {
 	// Dial connects to peers; default TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
+
+// SASLConfig is how clients log in by SASL; see package auth.
+type SASLConfig = auth.SASLConfig
 
 // Member is one entry of the initial ensemble, as a server.N line says it.
 type Member struct {

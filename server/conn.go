@@ -21,7 +21,11 @@ import (
 // have drained; the client's own window is normally far smaller.
 const connOutstandingMax = 1024
 
-var errLargeRequests = errors.New("too many bytes of large requests in progress")
+var (
+	errLargeRequests = errors.New("too many bytes of large requests in progress")
+	errIdentities    = errors.New("the connection has too many identities")
+	errOtherEnsemble = errors.New("the client looks for another ensemble")
+)
 
 // conn is one client connection. Its reader goroutine (serve) owns the socket's
 // input, the handshake and the reads that need not wait; the apply goroutine
@@ -47,7 +51,8 @@ type conn struct {
 	// arrived is when the requests did that the reader has in hand, since the
 	// server's start. The reader's own.
 	arrived  time.Duration
-	readOnly bool // served in read-only mode; set by the handshake, under Server.mu
+	readOnly bool      // served in read-only mode; set by the handshake, under Server.mu
+	login    saslLogin // the reader's own
 
 	queued  atomic.Int32 // length of fifo, readable without mu
 	mu      sync.Mutex
@@ -226,6 +231,9 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 		return false, d.Err() // without a reply, as the original
 	}
 	ids, code := c.srv.auth.Authenticate(p.Scheme, p.Auth)
+	if code == wire.ErrBadArguments {
+		return false, errOtherEnsemble
+	}
 	if code == wire.OK && !c.addIdentities(ids) {
 		code = wire.ErrAuthFailed
 	}
@@ -237,18 +245,6 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	c.out.closeAfterFlush()
 	c.out.flush()
 	return false, nil
-}
-
-// handleSASL answers a step of SASL as a server does that has none configured: with a null token and
-// no error. ZooKeeper: ZooKeeperServer.processSasl, which ends the connection over a null token.
-func (c *conn) handleSASL(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
-	var req wire.GetSASLRequest
-	req.Decode(d)
-	if d.Err() != nil || req.Token == nil {
-		return false, d.Err()
-	}
-	c.replyAside(h.Xid, 0, wire.OK, (&wire.SetSASLResponse{}).AppendTo(nil))
-	return true, nil
 }
 
 // addIdentities reports false if the connection would have too many.

@@ -54,5 +54,6 @@
 // Server.mu or the watch table's, output.mu last. Nothing is sent and no disk is
 // waited for under conn.mu, Server.mu or output.mu.
 //
-// Left out: the rules of the tree (znode), replication (quorum), TLS and SASL.
+// Left out: the rules of the tree (znode), replication (quorum), TLS; what SASL's tokens
+// mean (package sasl).
 package server

@@ -358,7 +358,7 @@ func (r *read) whoAmI() {
 	r.lock()
 	defer r.unlock()
 	r.ok(func(b []byte) []byte {
-		return (&wire.WhoAmIResponse{ClientInfo: auth.ClientInfos(r.c.ids())}).AppendTo(b)
+		return (&wire.WhoAmIResponse{ClientInfo: r.s.auth.ClientInfos(r.c.ids())}).AppendTo(b)
 	})
 }
 

@@ -123,7 +123,7 @@ func Start(cfg Config) (*Server, error) {
 
 func (s *Server) start() error {
 	var err error
-	if s.auth, err = auth.New(auth.Config{DigestAlg: s.cfg.DigestAlg, DigestDisabled: s.cfg.DigestDisabled, SuperDigest: s.cfg.SuperDigest}); err != nil {
+	if s.auth, err = auth.New(s.cfg.auth()); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	s.words = admin.NewWords(admin.WordsConfig{Source: s, Whitelist: s.cfg.FourLetterWords})
@@ -163,6 +163,9 @@ func commandFlags(cfg *Config) (f apply.Flags) {
 	}
 	if cfg.DigestDisabled {
 		f |= apply.NoDigest
+	}
+	if cfg.SASLScheme {
+		f |= apply.SASL
 	}
 	return f
 }

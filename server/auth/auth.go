@@ -25,12 +25,23 @@ type Config struct {
 	// SuperDigest is the digest identity of the superuser, super:<base64>; none
 	// if empty.
 	SuperDigest string
+	// SASL lets clients log in by SASL, unless nil.
+	SASL *SASLConfig
+	// SASLScheme makes sasl a scheme of ACLs, which it need not be for a login
+	// [authProvider.N=org.apache.zookeeper.server.auth.SASLAuthenticationProvider].
+	SASLScheme bool
+	// EnsembleScheme takes packets of the scheme ensemble, with which a client says the name of
+	// the ensemble that it wants: it has to be one of EnsembleNames, or these empty
+	// [authProvider.N=...EnsembleAuthenticationProvider, ensembleAuthName].
+	EnsembleScheme bool
+	EnsembleNames  []string
 }
 
 // Registry knows the schemes of one member.
 type Registry struct {
 	cfg     Config
 	newHash func() hash.Hash
+	sasl    *saslServer // nil: there is none
 }
 
 // New makes a registry, or says what is wrong with the configuration.
@@ -54,14 +65,17 @@ func New(cfg Config) (*Registry, error) {
 	default:
 		return nil, fmt.Errorf("digest algorithm %q is not known: use SHA1, SHA-256, SHA-384, SHA-512, SHA3-256, SHA3-512 or MD5", cfg.DigestAlg)
 	}
-	return r, nil
+	var err error
+	r.sasl, err = newSASLServer(cfg.SASL)
+	return r, err
 }
 
 // superIdentity passes every ACL.
 var superIdentity = wire.Identity{Scheme: "super"}
 
 // Authenticate returns the identities that credentials prove, or
-// ErrAuthFailed, after which the connection ends.
+// ErrAuthFailed, after which the connection ends, or ErrBadArguments for the name of
+// another ensemble, after which it ends without a reply, so that the client goes elsewhere.
 // ZooKeeper: DigestAuthenticationProvider, ProviderRegistry.
 func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Identity, wire.ErrCode) {
 	switch {
@@ -73,6 +87,11 @@ func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Ident
 		return []wire.Identity{id}, wire.OK
 	case scheme == "ip":
 		return nil, wire.OK // every connection has it already
+	case scheme == "ensemble" && r.cfg.EnsembleScheme:
+		if len(credentials) == 0 || len(r.cfg.EnsembleNames) == 0 || slices.Contains(r.cfg.EnsembleNames, string(credentials)) {
+			return nil, wire.OK
+		}
+		return nil, wire.ErrBadArguments
 	}
 	return nil, wire.ErrAuthFailed
 }
@@ -128,13 +147,17 @@ func MaskDigests(acl []wire.ACL) []wire.ACL {
 }
 
 // ClientInfos is what whoAmI shows of identities: a digest's user without the
-// hash, any other as it is. That of super is empty.
-func ClientInfos(ids []wire.Identity) []wire.ClientInfo {
+// hash, any other as it is. That of super is empty, and so is that of a login by SASL while sasl is
+// no scheme.
+func (r *Registry) ClientInfos(ids []wire.Identity) []wire.ClientInfo {
 	infos := make([]wire.ClientInfo, len(ids))
 	for i, id := range ids {
 		user := id.ID
-		if id.Scheme == "digest" {
+		switch {
+		case id.Scheme == "digest":
 			user, _, _ = strings.Cut(user, ":")
+		case id.Scheme == "sasl" && !r.cfg.SASLScheme:
+			user = ""
 		}
 		infos[i] = wire.ClientInfo{AuthScheme: id.Scheme, User: user}
 	}

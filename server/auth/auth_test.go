@@ -132,7 +132,7 @@ func TestMaskDigests(t *testing.T) {
 }
 
 func TestClientInfos(t *testing.T) {
-	got := ClientInfos([]wire.Identity{{Scheme: "ip", ID: "1.2.3.4"}, {Scheme: "digest", ID: "u:hash"}, {Scheme: "super"}})
+	got := new(Registry).ClientInfos([]wire.Identity{{Scheme: "ip", ID: "1.2.3.4"}, {Scheme: "digest", ID: "u:hash"}, {Scheme: "super"}})
 	want := []wire.ClientInfo{{AuthScheme: "ip", User: "1.2.3.4"}, {AuthScheme: "digest", User: "u"}, {AuthScheme: "super"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

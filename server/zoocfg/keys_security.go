@@ -8,10 +8,10 @@ import (
 
 const (
 	noTLS    = "Holt has no TLS yet, and without it the connection would be open to all"
-	noSASL   = "Holt has no SASL yet, and without it everyone would be let in"
+	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
 	noAudit  = "Holt has no audit log yet"
 	tlsIdle  = "not used: it is about TLS, which Holt does not have yet"
-	saslIdle = "not used: it is about SASL, which Holt does not have yet"
+	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
 )
 
 // securityKeys are authentication, TLS and audit. What would make a server
@@ -34,7 +34,7 @@ func securityKeys() []key {
 			help: "close clients that have not authenticated by one of the schemes; default false",
 			set:  func(r *reader, _ property, v value) { r.enforceAuth = v.on }},
 		{name: "enforce.auth.schemes", check: text,
-			help: "those schemes: digest, ip",
+			help: "those schemes: digest, ip, and sasl if authProvider.N adds it",
 			set:  (*reader).setEnforceSchemes},
 		{name: "fips-mode", check: boolean, note: "not used: it is about Java's cryptography"},
 
@@ -54,30 +54,55 @@ func securityKeys() []key {
 		{name: "netty.server.earlyDropSecureConnectionHandshakes", check: boolean, note: tlsIdle},
 		{name: "X509AuthenticationProvider.superUser", check: text, note: tlsIdle},
 
-		{name: "sessionRequireClientSASLAuth", check: boolean, refuse: noSASL},
+		{name: "sessionRequireClientSASLAuth", check: boolean,
+			help: "true is enforce.auth.enabled=true with enforce.auth.schemes=sasl, whatever these say; default false",
+			set:  func(r *reader, _ property, v value) { r.requireSASL = v.on }},
 		{name: "quorum.auth.enableSasl", check: boolean, refuse: noSASL},
 		{name: "quorum.auth.learnerRequireSasl", check: boolean, refuse: noSASL},
 		{name: "quorum.auth.serverRequireSasl", check: boolean, refuse: noSASL},
 		{name: "quorum.auth.", check: text, note: saslIdle},
 		{name: "quorum.cnxn.threads.size", check: anyNumber, note: saslIdle},
 		{name: "authProvider.", check: given,
-			help: "digest and ip are always there; SASL, X509 and ensemble are noted as missing; other classes are refused",
+			help: "adds a scheme by its class, `org.apache.zookeeper.server.auth.SASLAuthenticationProvider` or `EnsembleAuthenticationProvider`; digest and ip are always there, X509 is noted as missing; other classes are refused",
 			set:  (*reader).setAuthProvider},
-		{name: "superUser", check: text, note: saslIdle},
-		{name: "ensembleAuthName", check: text, note: "not used: Holt has no ensemble scheme"},
-		{name: "allowSaslFailedClients", check: boolean, note: saslIdle},
-		{name: "sasl.serverconfig", check: text, note: saslIdle},
-		{name: "java.security.auth.login.config", check: text, note: saslIdle},
-		{name: "java.security.login.auth.config", check: text, note: saslIdle},
-		{name: "SASLAuthenticationProvider.superPassword", check: text, note: saslIdle},
-		{name: "letAnySaslUserDoX", check: text, note: saslIdle},
-		{name: "kerberos.", check: text, note: saslIdle},
-		{name: "security.auth_to_local", check: text, note: saslIdle},
-		{name: "requireKerberosConfig", check: boolean, note: saslIdle},
-		{name: "kinit", check: text, note: saslIdle},
-		{name: "jaasLoginRenew", check: anyNumber, note: saslIdle},
-		{name: "server.realm", check: text, note: saslIdle},
-		{name: "server.principal", check: text, note: saslIdle},
+		{name: "superUser", check: text,
+			help: "identity by SASL that is the superuser, as `bob` or `admin/host@REALM`; default none",
+			set:  (*reader).addSuperUser},
+		{name: "superUser.", check: text,
+			help: "another such identity",
+			set:  (*reader).addSuperUser},
+		{name: "ensembleAuthName", check: text,
+			help: "names of this ensemble, separated by commas: a client that says another one by the scheme ensemble is sent away; for it authProvider.N has to add the scheme",
+			set:  func(r *reader, _ property, v value) { r.cfg.EnsembleNames = commaList(v.text) }},
+		{name: "allowSaslFailedClients", check: boolean,
+			help: "true: keep connections whose login by SASL failed, as those of nobody; default false",
+			set:  setBool(func(c *server.Config) *bool { return &c.AllowSASLFailedClients })},
+		{name: "java.security.auth.login.config", check: text,
+			help: "the JAAS file, of whose section Server `DigestLoginModule` has the users; default none: no SASL",
+			set:  func(r *reader, _ property, v value) { r.jaasFile = v.text }},
+		{name: "java.security.login.auth.config", check: text, note: "not used: the name is java.security.auth.login.config"},
+		{name: "sasl.serverconfig", check: text,
+			help: "the section's name; default Server",
+			set:  func(r *reader, _ property, v value) { r.jaasSection = v.text }},
+		{name: "SASLAuthenticationProvider.superPassword", check: text,
+			help: "stands for the password of the JAAS file's user super; default the one there",
+			set:  func(r *reader, _ property, v value) { r.sasl.SuperPassword = v.text }},
+		{name: "kerberos.removeHostFromPrincipal", check: boolean,
+			help: "true: the identity of a principal name/host@REALM is without its host; default false",
+			set:  func(r *reader, _ property, v value) { r.sasl.RemoveHost = v.on }},
+		{name: "kerberos.removeRealmFromPrincipal", check: boolean,
+			help: "true: and without its realm; default false",
+			set:  func(r *reader, _ property, v value) { r.sasl.RemoveRealm = v.on }},
+		{name: "kerberos.", check: text, note: "not used: it is about clients, or renewing of tickets, which a server does not need"},
+		{name: "security.auth_to_local", check: text,
+			help: "rules that make the short name of a principal, as Hadoop has them; default DEFAULT",
+			set:  func(r *reader, _ property, v value) { r.sasl.Rules = v.text }},
+		{name: "letAnySaslUserDoX", check: text, note: "not used: an ACL's id is that of one user; give the node the scheme world if all may"},
+		{name: "requireKerberosConfig", check: boolean, note: "not used: Kerberos is configured, or it is not"},
+		{name: "kinit", check: text, note: "not used: a server needs no ticket of its own"},
+		{name: "jaasLoginRenew", check: anyNumber, note: "not used: a server needs no ticket of its own"},
+		{name: "server.realm", check: text, note: "not used: it is about clients"},
+		{name: "server.principal", check: text, note: "not used: it is about clients"},
 		{name: "IPAuthenticationProvider.usexforwardedfor", check: boolean, note: "not used: Holt never believes that header"},
 
 		{name: "audit.enable", check: boolean, refuse: noAudit},
@@ -92,13 +117,17 @@ func (r *reader) setSkipACL(p property, v value) {
 	}
 }
 
-func (r *reader) setEnforceSchemes(_ property, v value) {
-	r.enforceScheme = nil
-	for _, scheme := range strings.Split(v.text, ",") {
-		if scheme = strings.TrimSpace(scheme); scheme != "" {
-			r.enforceScheme = append(r.enforceScheme, scheme)
+func (r *reader) setEnforceSchemes(_ property, v value) { r.enforceScheme = commaList(v.text) }
+
+// commaList splits at commas; blanks around the parts and empty parts go.
+func commaList(s string) []string {
+	var list []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
 		}
 	}
+	return list
 }
 
 func (r *reader) refuseHTTPS(p property, v value) {
@@ -113,7 +142,11 @@ func (r *reader) setAuthProvider(p property, v value) {
 	switch class {
 	case "DigestAuthenticationProvider", "IPAuthenticationProvider":
 		r.note(p, "not needed: the scheme is always there")
-	case "SASLAuthenticationProvider", "X509AuthenticationProvider", "EnsembleAuthenticationProvider", "KeyAuthenticationProvider":
+	case "SASLAuthenticationProvider":
+		r.cfg.SASLScheme = true
+	case "EnsembleAuthenticationProvider":
+		r.cfg.EnsembleScheme = true
+	case "X509AuthenticationProvider", "KeyAuthenticationProvider":
 		r.note(p, "not used: Holt does not have this scheme yet, and its clients get AuthFailed")
 	default:
 		r.fail(p, p.key+"="+shorten(v.text)+": a Java class, which Holt cannot load", "remove the line")

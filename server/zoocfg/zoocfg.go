@@ -163,6 +163,10 @@ type reader struct {
 	metrics       metricsSettings
 	enforceAuth   bool
 	enforceScheme []string
+	requireSASL   bool
+	jaasFile      string
+	jaasSection   string
+	sasl          server.SASLConfig
 }
 
 func (r *reader) note(p property, text string) {
@@ -245,6 +249,7 @@ func (r *reader) finish() {
 	r.finishEnsemble()
 	r.finishClientAddr()
 	r.finishMetrics()
+	r.finishSASL()
 	r.finishAuth()
 	r.finishTimeouts()
 	if len(r.errs) > 0 {
@@ -253,23 +258,6 @@ func (r *reader) finish() {
 	if err := r.cfg.Validate(); err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			r.errs = append(r.errs, &Error{File: r.path, Cause: line})
-		}
-	}
-}
-
-func (r *reader) finishAuth() {
-	p, ok := r.seen["enforce.auth.enabled"]
-	switch {
-	case !r.enforceAuth && len(r.enforceScheme) > 0:
-		r.note(r.seen["enforce.auth.schemes"], "without effect until enforce.auth.enabled=true")
-	case r.enforceAuth && ok && len(r.enforceScheme) == 0:
-		r.fail(p, "enforce.auth.enabled=true without enforce.auth.schemes", "name the schemes, as enforce.auth.schemes=digest")
-	case r.enforceAuth:
-		r.cfg.EnforceAuthSchemes = r.enforceScheme
-		for _, scheme := range r.enforceScheme {
-			if scheme != "digest" && scheme != "ip" {
-				r.fail(r.seen["enforce.auth.schemes"], fmt.Sprintf("enforce.auth.schemes: Holt has no scheme %q, so no client could meet it", scheme), "name digest or ip")
-			}
 		}
 	}
 }

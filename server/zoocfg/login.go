@@ -1,0 +1,102 @@
+package zoocfg
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"holt/sasl"
+	"holt/server"
+)
+
+// jaasSectionDefault is the section of a JAAS file that is about clients of this server.
+const jaasSectionDefault = "Server"
+
+func (r *reader) addSuperUser(_ property, v value) {
+	if v.text != "" {
+		r.sasl.SuperUsers = append(r.sasl.SuperUsers, v.text)
+	}
+}
+
+// finishSASL reads the JAAS file. As in ZooKeeper, a file that cannot be read is a mistake and a
+// section that is not there means no SASL; unlike there, that is said.
+func (r *reader) finishSASL() {
+	if err := server.ValidateAuthRules(r.sasl.Rules); err != nil {
+		r.fail(r.seen["security.auth_to_local"], "security.auth_to_local: "+err.Error(), "write rules as RULE:[1:$1@$0](.*@REALM)s/@.*// DEFAULT")
+	}
+	if r.jaasFile == "" {
+		return
+	}
+	p := r.seen["java.security.auth.login.config"]
+	text, err := r.opts.ReadFile(r.jaasFile)
+	if err != nil {
+		r.fail(p, fmt.Sprintf("the JAAS file %s cannot be read: %s", r.jaasFile, causeOf(err)), "name an existing file, or remove the line for no SASL")
+		return
+	}
+	sections, err := sasl.ParseJAASFile(string(text))
+	if err != nil {
+		r.errs = append(r.errs, &Error{File: r.jaasFile, Cause: err.Error(), Remedy: `write NAME { CLASS required name="value" ...; };`})
+		return
+	}
+	name := r.jaasSection
+	if name == "" {
+		name = jaasSectionDefault
+	}
+	modules, ok := sections[name]
+	if !ok {
+		r.note(p, fmt.Sprintf("%s has no section %s: clients cannot log in by SASL", r.jaasFile, name))
+		return
+	}
+	r.sasl.Users = map[string]string{}
+	for _, m := range modules {
+		for user, password := range m.PlainUsers() {
+			r.sasl.Users[user] = password
+		}
+		if strings.HasSuffix(m.Class, "Krb5LoginModule") {
+			r.fail(p, fmt.Sprintf("section %s of %s: Holt has no Kerberos yet", name, r.jaasFile), "remove the login module "+m.Class)
+		}
+	}
+	if len(r.sasl.Users) == 0 {
+		r.note(p, fmt.Sprintf("section %s of %s has no user_NAME=\"password\": nobody can log in by SASL", name, r.jaasFile))
+	}
+	r.cfg.SASL = &r.sasl
+}
+
+// finishAuth settles who is let in. ZooKeeper: AuthenticationHelper.
+func (r *reader) finishAuth() {
+	key := "enforce.auth.schemes"
+	if r.requireSASL {
+		key = "sessionRequireClientSASLAuth"
+		r.enforceAuth, r.enforceScheme = true, []string{"sasl"}
+	}
+	switch p := r.seen["enforce.auth.enabled"]; {
+	case !r.enforceAuth && len(r.enforceScheme) > 0:
+		r.note(r.seen[key], "without effect until enforce.auth.enabled=true")
+	case r.enforceAuth && len(r.enforceScheme) == 0:
+		r.fail(p, "enforce.auth.enabled=true without enforce.auth.schemes", "name the schemes, as enforce.auth.schemes=digest")
+	case r.enforceAuth:
+		r.cfg.EnforceAuthSchemes = r.enforceScheme
+		if r.cfg.SASL == nil && slices.Equal(r.enforceScheme, []string{"sasl"}) {
+			r.note(r.seen[key], "nobody can log in: java.security.auth.login.config names no JAAS file with users")
+		}
+		for _, scheme := range r.enforceScheme {
+			if remedy := r.schemeMissing(scheme); remedy != "" {
+				r.fail(r.seen[key], fmt.Sprintf("%s: there is no scheme %q, so no client could meet it", key, scheme), remedy)
+			}
+		}
+	}
+}
+
+// schemeMissing says what to do about a scheme that this configuration does not have, "" for one
+// that it has.
+func (r *reader) schemeMissing(scheme string) string {
+	switch {
+	case scheme == "ip", scheme == "digest" && !r.cfg.DigestDisabled, scheme == "sasl" && r.cfg.SASLScheme:
+		return ""
+	case scheme == "sasl":
+		return "add authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
+	case scheme == "digest":
+		return "remove DigestAuthenticationProvider.enabled=false"
+	}
+	return "name digest, ip or sasl"
+}
