@@ -80,6 +80,11 @@ func (m *Member) measure(writes []storage.Write, took time.Duration) {
 			m.metrics.Truncations.Inc()
 		}
 	}
+	if took > m.cfg.SlowLogWrite {
+		m.metrics.SlowLogWrites.Inc()
+		// The words are ZooKeeper's: operators look for them.
+		m.zlog.Warn("fsync-ing the write ahead log took too long, which slows writes and elections: look at the disk", zap.Duration("took", took), zap.Int("bytes", bytes))
+	}
 	if entries > 0 {
 		m.metrics.LogWriteNanos.Observe(int64(took))
 		m.metrics.LogWriteEntries.Observe(int64(entries))

@@ -86,6 +86,10 @@ type Config struct {
 	// Default: nothing.
 	OnLeadership func(Leadership)
 
+	// SlowLogWrite is the time of a write to the log with its fsync above which
+	// a warning is logged. Default 1 s.
+	SlowLogWrite time.Duration
+
 	// MaxUnsaved is the number of proposals that may be under way to this
 	// member's disk before Propose blocks. Default 4.
 	MaxUnsaved int
@@ -139,6 +143,7 @@ func (c Config) withDefaults() Config {
 	def(&c.TickInterval, 50*time.Millisecond)
 	def(&c.ElectionTicks, 10)
 	def(&c.HeartbeatTicks, 1)
+	def(&c.SlowLogWrite, time.Second)
 	def(&c.MaxUnsaved, 4)
 	def(&c.MaxUncommittedBytes, 32<<20)
 	def(&c.MaxMessageBytes, 1<<20)

@@ -20,6 +20,8 @@ type Metrics struct {
 	// LogWriteNanos is the time of one write to the log with its fsync, LogWriteEntries
 	// and LogWriteBytes what it wrote.
 	LogWriteNanos, LogWriteEntries, LogWriteBytes metric.Histogram
+	// SlowLogWrites took longer than Config.SlowLogWrite.
+	SlowLogWrites metric.Counter
 	// Truncations of the log.
 	Truncations metric.Counter
 
@@ -44,3 +46,9 @@ func (m *Member) LogMetrics() *storage.Metrics { return m.log.Metrics() }
 
 // PeerMetrics returns the counters of the connections to peers.
 func (m *Member) PeerMetrics() *transport.Metrics { return m.transport.Metrics() }
+
+// PeerLink tells of the connections to a peer.
+func (m *Member) PeerLink(id uint64) transport.Link { return m.transport.Link(id) }
+
+// ResetPeerLinks starts what PeerLink counts anew.
+func (m *Member) ResetPeerLinks() { m.transport.ResetLinks() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -18,8 +19,9 @@ type incomingKey struct {
 
 // incoming is a peer's connection to this member.
 type incoming struct {
-	conn net.Conn
-	done chan struct{} // closed when its goroutine has ended
+	conn     net.Conn
+	done     chan struct{} // closed when its goroutine has ended
+	received atomic.Int64  // frames with something in them
 }
 
 func (t *Transport) accept() {
@@ -73,7 +75,7 @@ func (t *Transport) receive(conn net.Conn) {
 		t.cfg.Handler.Snapshot(h.from, newStream(conn))
 	default:
 		defer signsOfLife(conn)()
-		if err := t.readLane(conn, h); errors.Is(err, errDamaged) || errors.Is(err, errMalformed) {
+		if err := t.readLane(in, h); errors.Is(err, errDamaged) || errors.Is(err, errMalformed) {
 			log.Warn("connection from peer given up", zap.Uint64("peer", h.from), zap.Error(err))
 		}
 	}
@@ -172,8 +174,8 @@ func signsOfLife(conn net.Conn) (stop func()) {
 	}
 }
 
-func (t *Transport) readLane(conn net.Conn, h hello) error {
-	r := bufio.NewReaderSize(&silenceReader{conn: conn}, 64<<10)
+func (t *Transport) readLane(in *incoming, h hello) error {
+	r := bufio.NewReaderSize(&silenceReader{conn: in.conn}, 64<<10)
 	for {
 		body, err := readFrame(r)
 		if err != nil {
@@ -184,6 +186,7 @@ func (t *Transport) readLane(conn net.Conn, h hello) error {
 		if len(body) == 0 {
 			continue
 		}
+		in.received.Add(1)
 		if h.lane == laneRaft {
 			err = t.raftFrame(h.from, body)
 		} else {

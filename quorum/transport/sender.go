@@ -27,10 +27,13 @@ type sender struct {
 	kick chan struct{} // holds a token while items wait that the goroutine has not seen
 	news chan struct{} // holds a token when the peer has connected or gone: dial at once
 
-	mu    sync.Mutex
-	up    bool
-	items []outgoing
-	bytes int
+	mu     sync.Mutex
+	up     bool
+	remote string    // of the connection that is up
+	since  time.Time // when it came up
+	sent   int64     // messages put since then
+	items  []outgoing
+	bytes  int
 	// idle: the goroutine waits and nothing is on its way, so put may write to the
 	// socket itself. raw is the socket, nil if it cannot be written to without
 	// waiting.
@@ -60,6 +63,7 @@ func (s *sender) put(o outgoing, size int) error {
 	if o.msg != nil {
 		m.RaftSent.Inc()
 	}
+	s.sent++
 	if s.idle && s.raw != nil && size <= directMax && s.writeDirect(o) {
 		return nil
 	}
@@ -210,6 +214,7 @@ func (s *sender) setUp(up bool, conn net.Conn) {
 	}
 	s.mu.Lock()
 	s.up, s.idle, s.raw = up, false, raw
+	s.remote, s.since, s.sent = remoteOf(conn), time.Now(), 0
 	s.items, s.bytes, s.rest = nil, 0, nil
 	s.mu.Unlock()
 	if s.lane == laneApp {
