@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
+	"holt/server/admin"
 	"holt/server/auth"
 )
 
@@ -174,9 +175,21 @@ type Config struct {
 	// MetricsAddr is the host:port of GET /metrics, or Off (default)
 	// [metricsProvider.httpHost, metricsProvider.httpPort].
 	MetricsAddr string
-	// AdminAddr is the host:port of GET /commands/<name>, or Off (default)
-	// [admin.serverAddress, admin.serverPort].
+	// AdminAddr is the host:port of the AdminServer, or Off (default)
+	// [admin.serverAddress, admin.serverPort]. A member whose AdminAddr is taken
+	// runs without, and says so in its log.
 	AdminAddr string
+	// AdminCommandURL is the path above its commands; default /commands
+	// [admin.commandURL].
+	AdminCommandURL string
+	// AdminIdleTimeoutMillis closes a connection to it on which nothing moves, in
+	// ms; default 30000 [admin.idleTimeout].
+	AdminIdleTimeoutMillis int
+	// InitialText is the configuration file as it was read, and Properties the
+	// settings that are system properties in ZooKeeper, for operators to see;
+	// default: there are none.
+	InitialText string
+	Properties  []admin.Property
 
 	// Logger takes the member's log; default: none is written.
 	Logger *zap.Logger
@@ -251,6 +264,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ClientAddr, "0.0.0.0:2181")
 	setDefault(&c.MetricsAddr, Off)
 	setDefault(&c.AdminAddr, Off)
+	setDefault(&c.AdminCommandURL, "/commands")
+	setDefault(&c.AdminIdleTimeoutMillis, 30_000)
 	setDefault(&c.DigestAlg, "SHA1")
 	setDefault(&c.FsyncWarnMillis, 1000)
 	setDefault(&c.SnapCount, 100_000)
@@ -351,6 +366,10 @@ func (c Config) validate() error {
 	if c.MinSessionTimeoutMillis > c.MaxSessionTimeoutMillis {
 		bad("MinSessionTimeoutMillis %d is greater than MaxSessionTimeoutMillis %d",
 			c.MinSessionTimeoutMillis, c.MaxSessionTimeoutMillis)
+	}
+	atLeast("AdminIdleTimeoutMillis", int64(c.AdminIdleTimeoutMillis), 1)
+	if !strings.HasPrefix(c.AdminCommandURL, "/") || strings.HasSuffix(c.AdminCommandURL, "/") || strings.ContainsAny(c.AdminCommandURL, " {}") {
+		bad("AdminCommandURL %q is not a path like /commands", c.AdminCommandURL)
 	}
 	if c.SuperDigest != "" && !strings.HasPrefix(c.SuperDigest, "super:") {
 		bad("SuperDigest does not begin with super:")

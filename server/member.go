@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"time"
 
 	"holt/quorum"
 )
@@ -31,6 +32,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		OnLeadership: s.onLeadership,
 		Logger:       s.cfg.Logger,
 		FlushBytes:   treeFlushBytes,
+		SlowLogWrite: time.Duration(s.cfg.FsyncWarnMillis) * time.Millisecond,
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			return s.cfg.Dial(ctx, addr)
 		},

@@ -75,10 +75,12 @@ type Server struct {
 
 	dirs      dirSizes
 	digests   digestLog
+	durable   durability
 	agreement agreement
 	listeners []net.Listener
-	metricsOn net.Listener // nil if off
-	http      *admin.HTTP
+	metricsOn net.Listener  // nil if off
+	adminOn   net.Listener  // nil if off, or taken
+	http      []*admin.HTTP // of the two above
 	stop      chan struct{}
 	fail      chan error
 	closeOnce sync.Once
@@ -136,10 +138,7 @@ func (s *Server) start() error {
 	if err := s.openState(); err != nil {
 		return err
 	}
-	// Whoever asks from here on finds the member complete.
-	if s.metricsOn != nil {
-		s.http = admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Logger: s.cfg.Logger.Named("admin")})
-	}
+	s.serveOperators()
 	s.wg.Add(3)
 	go s.runTicker()
 	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
@@ -185,6 +184,7 @@ func (s *Server) listen() error {
 		}
 		s.metricsOn = l
 	}
+	s.listenAdmin()
 	return nil
 }
 
@@ -209,6 +209,7 @@ func (s *Server) openState() error {
 	if err != nil {
 		return fmt.Errorf("read tree: %w", err)
 	}
+	s.durable.found(s.machine.LastZxid(), s.state.lastWritten())
 	s.pipeline.init(s, incarnation)
 	s.member, err = quorum.Open(s.quorumConfig())
 	if err != nil {
@@ -281,12 +282,7 @@ func (s *Server) close() error {
 	for _, l := range s.listeners {
 		errs = append(errs, ignoreClosed(l.Close()))
 	}
-	switch {
-	case s.http != nil:
-		errs = append(errs, s.http.Close())
-	case s.metricsOn != nil:
-		errs = append(errs, s.metricsOn.Close())
-	}
+	errs = append(errs, s.closeOperators())
 	close(s.stop)
 	s.dropClients(everyone)
 	if s.pipeline.srv != nil {

@@ -32,6 +32,10 @@ func (s *Server) Status() admin.Status {
 		return st
 	}
 	st.Outstanding = int64(s.pipeline.outstanding())
+	st.DurableZxid, st.Durable = s.durable.last()
+	if s.member != nil {
+		st.SlowSyncs = s.member.Metrics().SlowLogWrites.Load()
+	}
 	s.machine.RLock()
 	st.Zxid = s.machine.LastZxidLocked()
 	counts := s.machine.Tree().Counts()
@@ -112,6 +116,7 @@ func (s *Server) mode() admin.Mode {
 // Config implements admin.Source.
 func (s *Server) Config() admin.Config {
 	c := admin.Config{
+		InitialText: s.cfg.InitialText, Properties: s.cfg.Properties,
 		ClientPort: -1, SecureClientPort: -1, ListenBacklog: -1,
 		DataDir: s.cfg.DataDir, LogDir: s.cfg.LogDir,
 		TickMillis:       s.cfg.TickMillis,

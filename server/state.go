@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
@@ -129,6 +130,15 @@ func (t *treeState) readCurrent() (n int, err error) {
 		return 0, fmt.Errorf("%s holds %q, not the number of a tree: it is damaged", name, b)
 	}
 	return n, nil
+}
+
+// lastWritten is when the tree on disk last changed, zero if that is not known.
+func (t *treeState) lastWritten() time.Time {
+	info, err := t.fs.Stat(t.path(t.number))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 func (t *treeState) writeCurrent(n int) error {
@@ -259,7 +269,14 @@ func (m stateMachine) Durable() uint64 {
 }
 
 // Flush implements quorum.StateMachine.
-func (m stateMachine) Flush() error { return m.s.state.flush() }
+func (m stateMachine) Flush() error {
+	zxid := m.s.machine.LastZxid() // at least this one
+	err := m.s.state.flush()
+	if err == nil {
+		m.s.durable.found(zxid, m.s.now())
+	}
+	return err
+}
 
 // Checkpoint implements quorum.StateMachine.
 func (m stateMachine) Checkpoint(dir string) (index, term uint64, err error) {

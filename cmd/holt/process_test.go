@@ -214,7 +214,7 @@ func TestServeProcess(t *testing.T) {
 	dir, port := t.TempDir(), freePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	cfg := filepath.Join(dir, "zoo.cfg")
-	text := fmt.Sprintf("tickTime=500\ndataDir=%s\ndataLogDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n",
+	text := fmt.Sprintf("tickTime=500\ndataDir=%s\ndataLogDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n",
 		filepath.Join(dir, "data"), filepath.Join(dir, "log"), port)
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

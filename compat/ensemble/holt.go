@@ -46,4 +46,7 @@ func (h holtBinary) command(cfgPath string, _ int, _ []string) *exec.Cmd {
 	return exec.Command(h.path, "serve", cfgPath)
 }
 
-func (h holtBinary) settings(properties []string) []string { return properties }
+func (h holtBinary) settings(properties []string) []string {
+	// All members would take the AdminServer's port.
+	return append([]string{"admin.enableServer=false"}, properties...)
+}

@@ -15,12 +15,31 @@ import (
 type HTTPConfig struct {
 	// Source is the member that is shown; required.
 	Source Source
+	// Metrics serves /metrics.
+	Metrics bool
+	// Commands, if not nil, are served below CommandURL, default /commands
+	// [admin.commandURL].
+	Commands   *Commands
+	CommandURL string
+	// IdleTimeout closes a connection on which nothing moves; default 30 s
+	// [admin.idleTimeout].
+	IdleTimeout time.Duration
 	// Logger takes failures to serve; default: none are written.
 	Logger *zap.Logger
 }
 
-// HTTP serves metrics and health on one listener. ServeHTTP starts it, Close
-// ends it.
+// The bounds of a client that is slow, or many. The member's own work must not
+// depend on who asks it over HTTP.
+const (
+	headerBytesMax    = 16 << 10
+	headerTimeout     = 10 * time.Second
+	answerTimeout     = 30 * time.Second
+	defaultIdle       = 30 * time.Second
+	connectionsMax    = 100
+	defaultCommandURL = "/commands"
+)
+
+// HTTP serves operators on one listener. ServeHTTP starts it, Close ends it.
 type HTTP struct {
 	server http.Server
 	done   chan struct{} // closed when the serving goroutine has ended
@@ -28,26 +47,39 @@ type HTTP struct {
 
 // ServeHTTP serves on l, which it takes over, in a goroutine of its own:
 //
-//	/metrics   everything measured, in Prometheus' text format
-//	/livez     200 while the process answers
-//	/readyz    200 while clients are served, else 503
+//	/metrics        everything measured, in Prometheus' text format, if wanted
+//	/commands/NAME  the commands of ZooKeeper's AdminServer, if there are any
+//	/livez          200 while the process answers
+//	/readyz         200 while clients are served, else 503
+//
+// Serving clients means that the member has caught up with a leader it can
+// reach, or is one, or is in read-only mode.
 func ServeHTTP(l net.Listener, cfg HTTPConfig) *HTTP {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = defaultIdle
+	}
+	if cfg.CommandURL == "" {
+		cfg.CommandURL = defaultCommandURL
+	}
 	h := &HTTP{done: make(chan struct{})}
+	limit := connLimit{most: connectionsMax}
 	h.server = http.Server{
 		Handler:           newHandler(cfg),
-		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: min(headerTimeout, cfg.IdleTimeout),
+		ReadTimeout:       answerTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
 		ErrorLog:          zap.NewStdLog(cfg.Logger),
+		ConnState:         limit.changed,
 	}
 	go func() {
 		defer close(h.done)
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			cfg.Logger.Error("serve metrics", zap.Error(err))
+			cfg.Logger.Error("serve HTTP", zap.Error(err))
 		}
 	}()
 	return h
@@ -68,8 +100,15 @@ func (h *HTTP) Close() error {
 
 func newHandler(cfg HTTPConfig) http.Handler {
 	mux := http.NewServeMux()
-	page := &metricsPage{src: cfg.Source}
-	mux.HandleFunc("GET /metrics", page.serve)
+	if cfg.Metrics {
+		page := &metricsPage{src: cfg.Source}
+		mux.HandleFunc("GET /metrics", page.serve)
+	}
+	if cfg.Commands != nil {
+		s := &commandServer{commands: cfg.Commands, url: cfg.CommandURL}
+		mux.HandleFunc(cfg.CommandURL, s.serve)
+		mux.HandleFunc(cfg.CommandURL+"/", s.serve)
+	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if st := cfg.Source.Status(); st.Serving {

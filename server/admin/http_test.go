@@ -94,7 +94,7 @@ func TestHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := leadingSource()
-	h := ServeHTTP(l, HTTPConfig{Source: src})
+	h := ServeHTTP(l, HTTPConfig{Source: src, Metrics: true})
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	get := func(path string) (int, string) {
 		res, err := client.Get("http://" + l.Addr().String() + path)

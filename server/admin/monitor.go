@@ -13,21 +13,40 @@ import (
 // summaries, each as zk_<name>, a tab and the value. What Holt does not measure
 // is left out; nothing is shown as zero that was not counted.
 func (w *Words) appendMonitor(b []byte, st *Status) []byte {
-	b = fmt.Appendf(b, "zk_version\t%s\nzk_server_state\t%s\n", w.version, st.Mode)
+	w.visitMonitor(st, func(key string, value any) {
+		if f, ok := value.(float64); ok {
+			value = javaDouble(f)
+		}
+		b = fmt.Appendf(b, "zk_%s\t%v\n", key, value)
+	})
+	return b
+}
+
+// monitor is mntr as JSON.
+func (c *Commands) monitor(q *question) (answer, error) {
+	var o object
+	c.words.visitMonitor(&q.st, func(key string, value any) { o = o.with(key, value) })
+	return answer{body: o}, nil
+}
+
+// visitMonitor calls visit with each key of mntr, without its zk_, and the value: a
+// string, an int64 or a float64.
+func (w *Words) visitMonitor(st *Status, visit func(key string, value any)) {
+	visit("version", w.version)
+	visit("server_state", string(st.Mode))
 	if st.QuorumSize > 0 {
-		b = fmt.Appendf(b, "zk_peer_state\t%s\n", st.peerState())
+		visit("peer_state", st.peerState())
 	}
 	if st.Mode == Observer {
-		b = fmt.Appendf(b, "zk_observer_master_id\t%d\n", st.LeaderID)
+		visit("observer_master_id", int64(st.LeaderID))
 	}
-	show := func(m *Metric) { b = appendMonitorMetric(b, m) }
+	show := func(m *Metric) { visitMonitorMetric(m, visit) }
 	visitStatus(st, &w.process, show)
 	w.src.Metrics(func(m *Metric) {
 		if !strings.HasPrefix(m.Name, "holt_") {
 			show(m)
 		}
 	})
-	return b
 }
 
 // peerState is zk_peer_state of a member that serves.
@@ -54,7 +73,7 @@ func visitStatus(st *Status, process *processFiles, visit func(*Metric)) {
 	gauge("packets_sent", st.Sent)
 	gauge("num_alive_connections", int64(st.Connections))
 	gauge("outstanding_requests", st.Outstanding)
-	gauge("uptime", time.Since(st.Started).Milliseconds())
+	gauge("uptime", st.uptimeMillis())
 	gauge("znode_count", st.Nodes)
 	gauge("watch_count", int64(st.WatchesAll))
 	gauge("ephemerals_count", st.Ephemerals)
@@ -92,7 +111,7 @@ func visitLead(l *LeadStatus, gauge func(string, int64)) {
 	gauge("min_proposal_size", l.ProposalMin)
 }
 
-func appendMonitorMetric(b []byte, m *Metric) []byte {
+func visitMonitorMetric(m *Metric, visit func(string, any)) {
 	// A member of a set has its key in front: zk_2_ack_latency.
 	name := m.Name
 	if m.LabelValue != "" {
@@ -100,28 +119,26 @@ func appendMonitorMetric(b []byte, m *Metric) []byte {
 	}
 	switch m.Kind {
 	case Counter, Gauge:
-		return fmt.Appendf(b, "zk_%s\t%d\n", name, int64(m.Value))
+		visit(name, int64(m.Value))
 	case AverageGauge:
-		return fmt.Appendf(b, "zk_%s\t%s\n", name, javaDouble(m.Value))
+		visit(name, m.Value)
 	case BasicSummary, AdvancedSummary:
-		return appendMonitorSummary(b, name, m)
+		visitMonitorSummary(name, m, visit)
+	case Histogram: // has no form in mntr
 	}
-	return b // Histogram has no form in mntr
 }
 
-// appendMonitorSummary writes whole numbers but for the average, as the
-// original, although Holt measures finer: tools expect integers there.
-func appendMonitorSummary(b []byte, name string, m *Metric) []byte {
+// visitMonitorSummary shows whole numbers but for the average, as the original,
+// although Holt measures finer: tools expect integers there.
+func visitMonitorSummary(name string, m *Metric, visit func(string, any)) {
 	s := m.summary()
-	b = fmt.Appendf(b, "zk_avg_%s\t%s\n", name, javaDouble(round4(s.avg)))
-	for _, part := range []struct {
-		prefix string
-		value  float64
-	}{{"min", s.min}, {"max", s.max}, {"cnt", s.count}, {"sum", s.sum}} {
-		b = fmt.Appendf(b, "zk_%s_%s\t%d\n", part.prefix, name, int64(part.value))
-	}
+	visit("avg_"+name, round4(s.avg))
+	visit("min_"+name, int64(s.min))
+	visit("max_"+name, int64(s.max))
+	visit("cnt_"+name, int64(s.count))
+	visit("sum_"+name, int64(s.sum))
 	if m.Kind == BasicSummary {
-		return b
+		return
 	}
 	for _, q := range []float64{0.5, 0.95, 0.99, 0.999} {
 		// p50, p95, p99, p999
@@ -129,9 +146,8 @@ func appendMonitorSummary(b []byte, name string, m *Metric) []byte {
 		if len(digits) == 1 {
 			digits += "0"
 		}
-		b = fmt.Appendf(b, "zk_p%s_%s\t%d\n", digits, name, int64(s.quantile(q)))
+		visit("p"+digits+"_"+name, int64(s.quantile(q)))
 	}
-	return b
 }
 
 // summary is a distribution in the unit that is shown.

@@ -42,9 +42,18 @@ func (p *processFiles) count() (open, most int64) {
 	return int64(p.open), int64(limit.Cur)
 }
 
-// appendEnvironment writes envi: the keys of the original, with Go's answer
-// where there is one and the original's word for none where there is not.
+// appendEnvironment writes envi.
 func appendEnvironment(b []byte, version string) []byte {
+	b = append(b, "Environment:\n"...)
+	for _, line := range environment(version) {
+		b = fmt.Appendf(b, "%s=%s\n", line[0], line[1])
+	}
+	return b
+}
+
+// environment returns the keys of the original and their values: Go's answer where
+// there is one and the original's word for none where there is not.
+func environment(version string) [][2]string {
 	const none = "<NA>"
 	or := func(value string, err error) string {
 		if err != nil || value == "" {
@@ -57,8 +66,7 @@ func appendEnvironment(b []byte, version string) []byte {
 		name, home = u.Username, u.HomeDir
 	}
 	free, most, total := memoryMiB()
-	b = append(b, "Environment:\n"...)
-	for _, line := range [][2]string{
+	return [][2]string{
 		{"zookeeper.version", version},
 		{"host.name", or(os.Hostname())},
 		{"java.version", runtime.Version()},
@@ -77,10 +85,7 @@ func appendEnvironment(b []byte, version string) []byte {
 		{"os.memory.free", free},
 		{"os.memory.max", most},
 		{"os.memory.total", total},
-	} {
-		b = fmt.Appendf(b, "%s=%s\n", line[0], line[1])
 	}
-	return b
 }
 
 func osName() string {

@@ -37,10 +37,18 @@ type Source interface {
 	Watches(limit int) []Watch
 	// Digests returns the recorded digests, oldest first.
 	Digests() []Digest
+	// Members returns the members of the ensemble by ascending id, none on a
+	// standalone server.
+	Members() []Member
+	// Observers returns the observers that are connected to this member, none
+	// unless it leads.
+	Observers() []ObserverConnection
 	// ResetStats starts the latency and packet statistics of Status anew.
 	ResetStats()
-	// ResetConnectionStats does the same for those of each Connection.
+	// ResetConnectionStats does the same for those of each Connection,
+	// ResetObserverStats for those of each ObserverConnection.
 	ResetConnectionStats()
+	ResetObserverStats()
 	// Metrics calls visit for each metric that Status does not hold. Metrics of
 	// one name follow one another. The value is valid during the call.
 	Metrics(visit func(*Metric))
@@ -94,6 +102,15 @@ type Status struct {
 	Ephemerals, DataBytes int64
 	// Sessions counts the sessions of the ensemble.
 	Sessions int
+	// DurableZxid is the last that was on disk with the tree at Durable, the last
+	// time that a state was made durable; zero if there was none yet.
+	DurableZxid wire.Zxid
+	Durable     time.Time
+	// SlowSyncs counts fsyncs of the log that took longer than is warned of.
+	SlowSyncs int64
+	// PlainRemote and PlainLocal count connections without mutual TLS from other
+	// machines and from this one, while TLS is on; 0 otherwise.
+	PlainRemote, PlainLocal int
 
 	// WatchConnections, WatchPaths and Watches are about the data table, as
 	// wchs prints them; WatchesAll counts the child table too.
@@ -119,8 +136,17 @@ type LeadStatus struct {
 	ProposalLast, ProposalMin, ProposalMax int64
 }
 
+// Property is a setting by the name that it has as a property of the JVM.
+type Property struct{ Name, Value string }
+
 // Config is what conf prints.
 type Config struct {
+	// InitialText is the configuration file as it was read; empty if the member
+	// was configured by a program.
+	InitialText string
+	// Properties are the settings that are system properties of the original,
+	// in any order.
+	Properties []Property
 	// ClientPort and SecureClientPort are −1 when there is no such port.
 	ClientPort, SecureClientPort int
 	// DataDir and LogDir are the directories of the configuration; their sizes
@@ -151,6 +177,8 @@ type EnsembleConfig struct {
 type Connection struct {
 	// Remote is ip:port, an IPv6 address in brackets.
 	Remote string
+	// Secure says that it is one of TLS.
+	Secure bool
 	// Paused says that the connection is not being read.
 	Paused bool
 	// Outstanding, Received and Sent count requests and packets.
@@ -175,6 +203,31 @@ type Connection struct {
 	LastResponseMillis int64
 	// Latencies in ms, over LatencyCount replies since the last reset.
 	LatencyLast, LatencyMin, LatencyMax, LatencySum, LatencyCount int64
+}
+
+// Member is a member of the ensemble.
+type Member struct {
+	ID       uint64
+	Observer bool
+	// Host, QuorumPort and ElectionPort are those of its server line.
+	Host                     string
+	QuorumPort, ElectionPort int
+	// ClientAddr is host:port of its client port, "" if it is not told.
+	ClientAddr string
+}
+
+// ObserverConnection is an observer as its leader sees it.
+type ObserverConnection struct {
+	ID          uint64
+	Remote      string // ip:port
+	Established time.Time
+	// Queued counts messages that wait to be sent to it, QueuedBytes what they
+	// take.
+	Queued, QueuedBytes int64
+	// Received and Sent count messages, Requests commands that it handed on.
+	Received, Sent, Requests int64
+	// Zxid is the last that it is known to have.
+	Zxid wire.Zxid
 }
 
 // Session is one session of the ensemble.

@@ -22,6 +22,8 @@ type fakeSource struct {
 	watches     []Watch
 	digests     []Digest
 	metrics     []Metric
+	members     []Member
+	observers   []ObserverConnection
 	resets      []string
 }
 
@@ -105,3 +107,7 @@ func client(remote string, number, established int64, set func(*Connection)) Con
 func word(remote string) Connection {
 	return Connection{Remote: remote, Paused: true, Received: 1, Expires: time.Date(2026, 11, 25, 1, 56, 31, 0, time.UTC)}
 }
+
+func (s *fakeSource) Members() []Member               { return s.members }
+func (s *fakeSource) Observers() []ObserverConnection { return s.observers }
+func (s *fakeSource) ResetObserverStats()             { s.resets = append(s.resets, "observers") }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // appendServer writes srvr.
@@ -111,6 +112,8 @@ func appendConfig(b []byte, c *Config) []byte {
 	line("peerType", peerType)
 	return append(append(b, "membership: \n"...), e.Membership...)
 }
+
+func (st *Status) uptimeMillis() int64 { return time.Since(st.Started).Milliseconds() }
 
 // latencyAvg is in ms.
 func (st *Status) latencyAvg() float64 {

@@ -109,6 +109,7 @@ func effective() map[string]func(*server.Config) string {
 	}
 	client := func(c *server.Config) string { return c.ClientAddr }
 	metrics := func(c *server.Config) string { return c.MetricsAddr }
+	operators := func(c *server.Config) string { return c.AdminAddr }
 	return map[string]func(*server.Config) string{
 		"dataDir":              func(c *server.Config) string { return c.DataDir },
 		"dataLogDir":           func(c *server.Config) string { return c.LogDir },
@@ -152,6 +153,11 @@ func effective() map[string]func(*server.Config) string {
 		"4lw.commands.whitelist":   func(c *server.Config) string { return strings.Join(c.FourLetterWords, ",") },
 		"metricsProvider.httpHost": part(metrics, 0),
 		"metricsProvider.httpPort": part(metrics, 1),
+		"admin.enableServer":       boolean(func(c *server.Config) bool { return c.AdminAddr != server.Off }),
+		"admin.serverAddress":      part(operators, 0),
+		"admin.serverPort":         part(operators, 1),
+		"admin.commandURL":         func(c *server.Config) string { return c.AdminCommandURL },
+		"admin.idleTimeout":        number(func(c *server.Config) int { return c.AdminIdleTimeoutMillis }),
 
 		"skipACL":                                  yesNo(func(c *server.Config) bool { return c.SkipACL }),
 		"DigestAuthenticationProvider.enabled":     boolean(func(c *server.Config) bool { return !c.DigestDisabled }),

@@ -123,6 +123,7 @@ func Read(path string, opts Options) (*Result, error) {
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}
+	r.cfg.InitialText = string(text)
 	r.settings(props)
 	for _, source := range append(opts.Sources, Source{Name: "-D", Defines: opts.Defines}) {
 		r.settings(source.properties())
@@ -161,6 +162,7 @@ type reader struct {
 	peerType      string
 	dynamicFile   string
 	metrics       metricsSettings
+	admin         adminSettings
 	enforceAuth   bool
 	enforceScheme []string
 	requireSASL   bool
@@ -210,6 +212,7 @@ func (r *reader) setting(p property) {
 		return
 	}
 	r.seen[p.key] = p
+	r.keepProperty(p)
 	v, err := k.check(p.value)
 	if err != nil {
 		r.fail(p, fmt.Sprintf("%s=%s: %v", p.key, shorten(p.value), err), k.remedy(p.key))
@@ -250,6 +253,7 @@ func (r *reader) finish() {
 	r.finishClientAddr()
 	r.finishMetrics()
 	r.finishSASL()
+	r.finishAdmin()
 	r.finishAuth()
 	r.finishTimeouts()
 	if len(r.errs) > 0 {

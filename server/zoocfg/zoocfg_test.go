@@ -17,7 +17,8 @@ import (
 //	file NAME          the input becomes the content of a file
 //	read NAME [myid=N] [jvmflags=(name=value, ...)] [define=(name=value, ...)]
 //	                   reads it: the fields that are not at their zero value,
-//	                   then the notes; or all that is wrong
+//	                   then the notes; or all that is wrong. The text of the file,
+//	                   which is kept, is left out
 //	show NAME ...      the effective value of each key that is used, and its
 //	                   origin; with all=false only of those that are not default
 func TestRead(t *testing.T) {
@@ -79,8 +80,9 @@ func show(res *Result, err error) string {
 	var b strings.Builder
 	cfg := reflect.ValueOf(res.Config)
 	for i := range cfg.NumField() {
-		if field := cfg.Field(i); !field.IsZero() && cfg.Type().Field(i).Name != "Members" {
-			fmt.Fprintf(&b, "%s: %v\n", cfg.Type().Field(i).Name, field.Interface())
+		name := cfg.Type().Field(i).Name
+		if field := cfg.Field(i); !field.IsZero() && name != "Members" && name != "InitialText" {
+			fmt.Fprintf(&b, "%s: %v\n", name, field.Interface())
 		}
 	}
 	for _, m := range res.Config.Members {

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"holt/server/admin"
+	"holt/wire"
+)
+
+// This file opens the ports for operators and decides who may use what there.
+
+// listenAdmin opens the AdminServer's port. Unlike the others it may be missing: a
+// member serves clients whether or not it can be looked at, and two members of one
+// machine have the same default.
+//
+// ZooKeeper: QuorumPeer.start, which warns as well; a standalone server of the original
+// ends with code 4.
+func (s *Server) listenAdmin() {
+	if s.cfg.AdminAddr == Off {
+		return
+	}
+	l, err := s.cfg.Listen(s.cfg.AdminAddr)
+	if err != nil {
+		s.log.Warn("no AdminServer: its port cannot be opened; set admin.serverPort, or admin.enableServer=false",
+			zap.String("addr", s.cfg.AdminAddr), zap.Error(err))
+		return
+	}
+	s.adminOn = l
+}
+
+// serveOperators serves the ports that are open. Whoever asks from here on finds the
+// member complete.
+func (s *Server) serveOperators() {
+	log := s.cfg.Logger.Named("admin")
+	if s.metricsOn != nil {
+		s.http = append(s.http, admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Metrics: true, Logger: log}))
+	}
+	if s.adminOn != nil {
+		s.http = append(s.http, admin.ServeHTTP(s.adminOn, admin.HTTPConfig{
+			Source:      s,
+			Commands:    admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize}),
+			CommandURL:  s.cfg.AdminCommandURL,
+			IdleTimeout: time.Duration(s.cfg.AdminIdleTimeoutMillis) * time.Millisecond,
+			Logger:      log,
+		}))
+	}
+}
+
+// closeOperators closes them, also when they were never served.
+func (s *Server) closeOperators() error {
+	var errs []error
+	for _, h := range s.http {
+		errs = append(errs, h.Close())
+	}
+	for _, l := range []net.Listener{s.metricsOn, s.adminOn} {
+		if l != nil {
+			errs = append(errs, ignoreClosed(l.Close()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// AdminAddr is the address of the AdminServer, nil if there is none.
+func (s *Server) AdminAddr() net.Addr {
+	if s.adminOn == nil {
+		return nil
+	}
+	return s.adminOn.Addr()
+}
+
+// authorize judges the credentials of a request for a command that copies or changes
+// everything: it takes all permissions on the root.
+// ZooKeeper: Commands.handleAuthentication, handleAuthorization
+func (s *Server) authorize(r *http.Request, scheme string, credentials []byte) admin.Access {
+	ids := s.identify(r, scheme, credentials)
+	if len(ids) == 0 {
+		return admin.NotAuthenticated
+	}
+	if s.cfg.SkipACL {
+		return admin.Granted
+	}
+	s.machine.RLock()
+	root, err := s.machine.Tree().Get("/")
+	s.machine.RUnlock()
+	if err != nil {
+		s.failed(err)
+		return admin.NotAuthorized
+	}
+	for _, perm := range []wire.Perms{wire.PermCreate, wire.PermRead, wire.PermWrite, wire.PermDelete, wire.PermAdmin} {
+		if !s.commandFlags.Schemes().AllowedBy(root.ACL.Entries(), perm, ids) {
+			return admin.NotAuthorized
+		}
+	}
+	return admin.Granted
+}
+
+// identify returns the identities that the credentials of a request prove, none if they
+// prove nothing.
+func (s *Server) identify(r *http.Request, scheme string, credentials []byte) []wire.Identity {
+	if scheme == "ip" {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			return nil
+		}
+		return []wire.Identity{{Scheme: "ip", ID: host}}
+	}
+	ids, code := s.auth.Authenticate(scheme, credentials)
+	if code != wire.OK {
+		return nil
+	}
+	return ids
+}
+
+// durability remembers which state was last made durable, and when.
+type durability struct {
+	mu   sync.Mutex
+	zxid wire.Zxid
+	at   time.Time
+}
+
+func (d *durability) found(zxid wire.Zxid, at time.Time) {
+	d.mu.Lock()
+	d.zxid, d.at = zxid, at
+	d.mu.Unlock()
+}
+
+func (d *durability) last() (wire.Zxid, time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.zxid, d.at
+}
+
+// Members implements admin.Source.
+func (s *Server) Members() []admin.Member {
+	if s.cfg.Standalone() {
+		return nil
+	}
+	var list []admin.Member
+	for _, m := range s.cfg.Members {
+		list = append(list, admin.Member{ID: m.ID, Observer: m.Observer, Host: m.Host,
+			QuorumPort: m.QuorumPort, ElectionPort: m.ElectionPort, ClientAddr: m.ClientAddr})
+	}
+	return list
+}
+
+// Observers implements admin.Source.
+func (s *Server) Observers() []admin.ObserverConnection {
+	if !s.leadership.Load().self {
+		return nil
+	}
+	var list []admin.ObserverConnection
+	for _, m := range s.Members() {
+		if !m.Observer {
+			continue
+		}
+		link := s.member.PeerLink(m.ID)
+		if link.Remote == "" {
+			continue
+		}
+		list = append(list, admin.ObserverConnection{ID: m.ID, Remote: link.Remote, Established: link.Since,
+			Queued: link.Queued, QueuedBytes: link.QueuedBytes, Received: link.Received, Sent: link.Sent})
+	}
+	return list
+}
+
+// ResetObserverStats implements admin.Source.
+func (s *Server) ResetObserverStats() { s.member.ResetPeerLinks() }
