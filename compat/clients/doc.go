@@ -18,5 +18,7 @@
 // writes "kill <port>" to have the member with that client port killed, and
 // reads "done"; every line "ok <station>" is a station passed.
 //
-// Left out: the clients' own test suites, TLS and SASL.
+// Logins by SASL have a server of their own, with users.
+//
+// Left out: the clients' own test suites, TLS.
 package clients
