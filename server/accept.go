@@ -12,7 +12,7 @@ import (
 )
 
 // accept takes connections from one listener until it is closed.
-func (s *Server) accept(l net.Listener) {
+func (s *Server) accept(l net.Listener, port portKind) {
 	defer s.wg.Done()
 	for {
 		nc, err := l.Accept()
@@ -31,7 +31,7 @@ func (s *Server) accept(l net.Listener) {
 			}
 		}
 		s.setOptions(nc)
-		if !s.admit(nc) {
+		if !s.admit(nc, port) {
 			s.metrics.ConnectionsRejected.Inc()
 			if err := nc.Close(); err != nil {
 				s.log.Debug("close rejected connection", zap.Error(err))
@@ -53,8 +53,8 @@ func (s *Server) setOptions(nc net.Conn) {
 }
 
 // admit starts to serve a connection, unless a bound on connections is reached.
-func (s *Server) admit(nc net.Conn) bool {
-	c := newConn(s, nc)
+func (s *Server) admit(nc net.Conn, port portKind) bool {
+	c := newConn(s, nc, port)
 	s.mu.Lock()
 	if s.closing || s.cfg.MaxConns > 0 && len(s.conns) >= s.cfg.MaxConns ||
 		s.cfg.MaxClientConns > 0 && s.perIP[c.host] >= s.cfg.MaxClientConns {

@@ -67,6 +67,8 @@ type Config struct {
 	// reached by Server.Dial alone; default 0.0.0.0:2181; port 0 takes any
 	// free one [clientPortAddress, clientPort].
 	ClientAddr string
+	// TLS is the encryption of connections.
+	TLS TLS
 	// TickMillis is the unit of InitLimit and SyncLimit and the grain of
 	// session expiry, in ms; default 3000 [tickTime].
 	TickMillis int
@@ -379,7 +381,7 @@ func (c Config) validate() error {
 			bad("%s: %w", name, err)
 		}
 	}
-	return errors.Join(append(errs, c.validateMembers())...)
+	return errors.Join(append(errs, c.TLS.validate(), c.validateMembers())...)
 }
 
 func (c Config) validateMembers() error {

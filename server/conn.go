@@ -12,6 +12,7 @@ import (
 
 	"holt/server/apply"
 	"holt/server/auth"
+	"holt/server/secure"
 	"holt/server/watch"
 	"holt/wire"
 )
@@ -35,7 +36,9 @@ var (
 // last. The reader never takes Machine's lock while holding conn.mu.
 type conn struct {
 	srv     *Server
-	nc      net.Conn
+	nc      net.Conn // the reader's; with TLS replaced before the first request
+	port    portKind
+	subject string // of the client's certificate, "" without one; the reader's
 	remote  string // address text as operators see it
 	host    string // its IP, the identity of the ip scheme
 	frames  *wire.FrameReader
@@ -93,8 +96,8 @@ const (
 	kindConnect                    // createSession or attach
 )
 
-func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{srv: s, nc: nc, remote: nc.RemoteAddr().String()}
+func newConn(s *Server, nc net.Conn, port portKind) *conn {
+	c := &conn{srv: s, nc: nc, port: port, remote: nc.RemoteAddr().String()}
 	c.host = c.remote
 	if host, _, err := net.SplitHostPort(c.remote); err == nil {
 		c.host = host
@@ -121,6 +124,12 @@ func (c *conn) serve() {
 	first, err := c.frames.Peek4()
 	if err != nil {
 		return
+	}
+	if c.port != portPlain || secure.Hello(first) {
+		if first, err = c.secure(first); err != nil {
+			c.logEnd(err)
+			return
+		}
 	}
 	if c.srv.fourLetterWord(c, first) {
 		return
@@ -230,7 +239,7 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	if d.Err() != nil {
 		return false, d.Err() // without a reply, as the original
 	}
-	ids, code := c.srv.auth.Authenticate(p.Scheme, p.Auth)
+	ids, code := c.authenticate(&p)
 	if code == wire.ErrBadArguments {
 		return false, errOtherEnsemble
 	}
@@ -245,6 +254,13 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	c.out.closeAfterFlush()
 	c.out.flush()
 	return false, nil
+}
+
+func (c *conn) authenticate(p *wire.AuthPacket) ([]wire.Identity, wire.ErrCode) {
+	if p.Scheme == "x509" {
+		return c.srv.auth.Certificate(c.subject)
+	}
+	return c.srv.auth.Authenticate(p.Scheme, p.Auth)
 }
 
 // addIdentities reports false if the connection would have too many.

@@ -54,6 +54,9 @@
 // Server.mu or the watch table's, output.mu last. Nothing is sent and no disk is
 // waited for under conn.mu, Server.mu or output.mu.
 //
-// Left out: the rules of the tree (znode), replication (quorum), TLS; what SASL's tokens
-// mean (package sasl).
+// A connection that uses TLS gets it before its first byte is looked at as a request (tls.go);
+// all after that is the same.
+//
+// Left out: the rules of the tree (znode), replication (quorum), stores and certificates
+// (server/secure), what SASL's tokens mean (package sasl).
 package server

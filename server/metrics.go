@@ -28,6 +28,7 @@ type Metrics struct {
 	ConnectionsRejected                                    metric.Counter
 	RequestsThrottled, OpsThrottled, LargeRequestsRejected metric.Counter
 	AuthFailed                                             metric.Counter
+	HandshakesFailed, HandshakesExceeded                   metric.Counter // of TLS
 	SessionsExpired                                        metric.Counter
 	EntryCommands                                          metric.Histogram          // commands per Raft entry
 	EntryBytes                                             metric.Histogram          // bytes per Raft entry

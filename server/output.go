@@ -73,6 +73,14 @@ func (o *output) init(nc net.Conn, pool *bufferPool, sent *metric.Range) {
 	o.drained.L = &o.mu
 }
 
+// upgrade puts a connection that works on the socket of the present one in its place,
+// before anything is written. It cannot be written to without waiting.
+func (o *output) upgrade(nc net.Conn) {
+	o.mu.Lock()
+	o.nc, o.raw = nc, nil
+	o.mu.Unlock()
+}
+
 // append adds what add appends to the buffer it is given: an answer that is no
 // reply to a request. It does not write.
 func (o *output) append(add func(b []byte) []byte) {

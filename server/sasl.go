@@ -12,6 +12,7 @@ import (
 // auth is what of the configuration says who a client is.
 func (c *Config) auth() auth.Config {
 	return auth.Config{DigestAlg: c.DigestAlg, DigestDisabled: c.DigestDisabled, SuperDigest: c.SuperDigest,
+		X509: c.TLS.x509(), X509Super: c.TLS.X509Super,
 		SASL: c.SASL, SASLScheme: c.SASLScheme, EnsembleScheme: c.EnsembleScheme, EnsembleNames: c.EnsembleNames}
 }
 

@@ -77,7 +77,9 @@ type Server struct {
 	digests   digestLog
 	durable   durability
 	agreement agreement
-	listeners []net.Listener
+	listeners []net.Listener // for clients
+	secureOn  net.Listener   // the one of them for TLS, nil if there is none
+	security  security
 	metricsOn net.Listener  // nil if off
 	adminOn   net.Listener  // nil if off, or taken
 	http      []*admin.HTTP // of the two above
@@ -130,6 +132,9 @@ func (s *Server) start() error {
 	}
 	s.words = admin.NewWords(admin.WordsConfig{Source: s, Whitelist: s.cfg.FourLetterWords})
 	s.commandFlags = commandFlags(&s.cfg)
+	if err := s.openTLS(); err != nil {
+		return err
+	}
 	// The port is taken first: that it is in use is the commonest mistake, and
 	// nothing on disk should have changed before it is reported.
 	if err := s.listen(); err != nil {
@@ -145,9 +150,20 @@ func (s *Server) start() error {
 	go func() { defer s.wg.Done(); s.pipeline.runProposer() }()
 	for _, l := range s.listeners {
 		s.wg.Add(1)
-		go s.accept(l)
+		go s.accept(l, s.portKind(l))
 	}
 	return nil
+}
+
+// portKind says what the connections of a listener may begin with.
+func (s *Server) portKind(l net.Listener) portKind {
+	switch {
+	case l == s.secureOn:
+		return portSecure
+	case s.cfg.TLS.Unified:
+		return portEither
+	}
+	return portPlain
 }
 
 func commandFlags(cfg *Config) (f apply.Flags) {
@@ -166,6 +182,9 @@ func commandFlags(cfg *Config) (f apply.Flags) {
 	if cfg.SASLScheme {
 		f |= apply.SASL
 	}
+	if cfg.TLS.x509() {
+		f |= apply.X509
+	}
 	return f
 }
 
@@ -176,6 +195,13 @@ func (s *Server) listen() error {
 			return fmt.Errorf("open client port: %w", err)
 		}
 		s.listeners = append(s.listeners, l)
+	}
+	if s.cfg.TLS.Addr != "" {
+		l, err := s.cfg.Listen(s.cfg.TLS.Addr)
+		if err != nil {
+			return fmt.Errorf("open secure client port: %w", err)
+		}
+		s.listeners, s.secureOn = append(s.listeners, l), l
 	}
 	if s.cfg.MetricsAddr != Off {
 		l, err := s.cfg.Listen(s.cfg.MetricsAddr)
@@ -260,7 +286,7 @@ func (s *Server) ClientAddr() net.Addr {
 // like one over TCP from 127.0.0.1.
 func (s *Server) Dial() (net.Conn, error) {
 	client, srv := memoryPipe()
-	if !s.admit(srv) {
+	if !s.admit(srv, portPlain) {
 		return nil, errors.Join(errNotServing, client.Close())
 	}
 	return client, nil
@@ -293,6 +319,7 @@ func (s *Server) close() error {
 	}
 	s.dropClients(everyone)
 	s.wg.Wait()
+	s.security.source.Close()
 	errs = append(errs, s.state.close())
 	return errors.Join(errs...)
 }

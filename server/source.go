@@ -126,6 +126,9 @@ func (s *Server) Config() admin.Config {
 	if a := s.ClientAddr(); a != nil {
 		c.ClientPort = portOf(a)
 	}
+	if a := s.SecureClientAddr(); a != nil {
+		c.SecureClientPort = portOf(a)
+	}
 	c.DataDirBytes, c.LogDirBytes = s.dirs.sizes(s.cfg.FS, s.cfg.DataDir, s.cfg.LogDir)
 	if s.cfg.Standalone() {
 		return c

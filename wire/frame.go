@@ -103,6 +103,14 @@ func (f *FrameReader) Take(n int) ([]byte, error) {
 	return b, nil
 }
 
+// Rest returns what was read and not handed out. The reader is of no use afterwards: for a
+// stream that turns out to need another reader.
+func (f *FrameReader) Rest() []byte {
+	rest := f.buf[f.start:f.end]
+	f.buf, f.start, f.end = nil, 0, 0
+	return rest
+}
+
 // fill reads until n bytes are in the buffer.
 func (f *FrameReader) fill(n int) error {
 	if f.end-f.start >= n {

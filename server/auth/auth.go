@@ -35,6 +35,10 @@ type Config struct {
 	// [authProvider.N=...EnsembleAuthenticationProvider, ensembleAuthName].
 	EnsembleScheme bool
 	EnsembleNames  []string
+	// X509 knows the subjects of certificates as identities, X509Super being
+	// that of the superuser, if not empty.
+	X509      bool
+	X509Super string
 }
 
 // Registry knows the schemes of one member.
@@ -94,6 +98,19 @@ func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Ident
 		return nil, wire.ErrBadArguments
 	}
 	return nil, wire.ErrAuthFailed
+}
+
+// Certificate is Authenticate by the scheme x509, whose credentials are the client's
+// certificate: TLS has verified it, and this is its subject, "" without one. ZooKeeper: X509AuthenticationProvider.
+func (r *Registry) Certificate(subject string) ([]wire.Identity, wire.ErrCode) {
+	if !r.cfg.X509 || subject == "" {
+		return nil, wire.ErrAuthFailed
+	}
+	id := wire.Identity{Scheme: "x509", ID: subject}
+	if r.cfg.X509Super != "" && subject == r.cfg.X509Super {
+		return []wire.Identity{{Scheme: "super", ID: subject}, id}, wire.OK
+	}
+	return []wire.Identity{id}, wire.OK
 }
 
 // Digest is the identity that stands for a user and password, given as

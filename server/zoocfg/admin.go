@@ -35,9 +35,9 @@ func adminKeys() []key {
 			help: "ms after which a connection to it on which nothing moves is closed; default 30000",
 			set:  setInt(func(c *server.Config) *int { return &c.AdminIdleTimeoutMillis })},
 		{name: "admin.httpVersion", check: anyNumber, note: "not used: HTTP 1.1 is spoken"},
-		{name: "admin.portUnification", check: boolean, refuse: noTLS},
-		{name: "admin.forceHttps", check: boolean, refuse: noTLS},
-		{name: "admin.needClientAuth", check: boolean, note: tlsIdle},
+		{name: "admin.portUnification", check: boolean, refuse: noHTTPS},
+		{name: "admin.forceHttps", check: boolean, refuse: noHTTPS},
+		{name: "admin.needClientAuth", check: boolean, note: "not used: " + noHTTPS},
 	}
 }
 

@@ -13,7 +13,7 @@
 //   - used: it sets a field of server.Config,
 //   - noted: Holt has no use for it, and a Note says what happens instead,
 //   - refused: it switches something on that Holt cannot do, and starting
-//     without it would mislead, as with TLS or SASL; switched off it is fine.
+//     without it would mislead, as with SASL; switched off it is fine.
 //
 // Settings given with -D win over the file, and those of the command line over
 // those of the environment; within a file the last line of a key counts.

@@ -73,7 +73,7 @@ func parseServer(text string) (serverLine, error) {
 		m.Observer = role.text == "observer"
 	}
 	if len(parts) > 3 || len(parts) == 3 && parts[2] != "" {
-		return line, errors.New("a secure client port: " + noTLS)
+		return line, errors.New("a secure client port: Holt takes it as secureClientPort only")
 	}
 	if len(parts) > 1 {
 		return line, line.parseClientPart(parts[1])
@@ -279,7 +279,9 @@ func (r *reader) finishClientAddr() {
 			r.fail(p, "clientPortAddress without clientPort", "add a line clientPort=2181")
 			return
 		}
-		r.notes = append(r.notes, Note{File: r.path, Key: "clientPort", Text: "not set: this member serves no clients"})
+		if r.cfg.TLS.Addr == "" {
+			r.notes = append(r.notes, Note{File: r.path, Key: "clientPort", Text: "not set: this member serves no clients"})
+		}
 		return
 	}
 	if host == "" {

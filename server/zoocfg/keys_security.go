@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	noTLS    = "Holt has no TLS yet, and without it the connection would be open to all"
-	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
-	noAudit  = "Holt has no audit log yet"
-	tlsIdle  = "not used: it is about TLS, which Holt does not have yet"
-	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
+	noPeerTLS = "Holt has no TLS between members yet, and without it the connection would be open to all"
+	noHTTPS   = "Holt has no HTTPS yet"
+	noSASL    = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
+	noAudit   = "Holt has no audit log yet"
+	saslIdle  = "not used: it is about SASL between members, for which Holt has mutual TLS"
 )
 
 // securityKeys are authentication, TLS and audit. What would make a server
@@ -34,25 +34,14 @@ func securityKeys() []key {
 			help: "close clients that have not authenticated by one of the schemes; default false",
 			set:  func(r *reader, _ property, v value) { r.enforceAuth = v.on }},
 		{name: "enforce.auth.schemes", check: text,
-			help: "those schemes: digest, ip, and sasl if authProvider.N adds it",
+			help: "those schemes: digest, ip, x509 with secureClientPort, and sasl if authProvider.N adds it",
 			set:  (*reader).setEnforceSchemes},
 		{name: "fips-mode", check: boolean, note: "not used: it is about Java's cryptography"},
 
-		{name: "secureClientPort", check: port, refuse: noTLS},
-		{name: "secureClientPortAddress", check: text, note: tlsIdle},
-		{name: "client.portUnification", check: boolean, refuse: noTLS},
-		{name: "sslQuorum", check: boolean, refuse: noTLS},
-		{name: "portUnification", check: boolean, refuse: noTLS},
-		{name: "sslQuorumReloadCertFiles", check: boolean, note: tlsIdle},
-		{name: "client.certReload", check: boolean, note: tlsIdle},
 		{name: "metricsProvider.httpsPort", check: anyNumber,
-			help: "refused above 0: " + noTLS,
+			help: "refused above 0: " + noHTTPS,
 			set:  (*reader).refuseHTTPS},
-		{name: "metricsProvider.ssl.", check: text, note: tlsIdle},
-		{name: "ssl.", check: text, note: tlsIdle},
-		{name: "netty.server.outstandingHandshake.limit", check: anyNumber, note: tlsIdle},
-		{name: "netty.server.earlyDropSecureConnectionHandshakes", check: boolean, note: tlsIdle},
-		{name: "X509AuthenticationProvider.superUser", check: text, note: tlsIdle},
+		{name: "metricsProvider.ssl.", check: text, note: "not used: " + noHTTPS},
 
 		{name: "sessionRequireClientSASLAuth", check: boolean,
 			help: "true is enforce.auth.enabled=true with enforce.auth.schemes=sasl, whatever these say; default false",
@@ -63,7 +52,7 @@ func securityKeys() []key {
 		{name: "quorum.auth.", check: text, note: saslIdle},
 		{name: "quorum.cnxn.threads.size", check: anyNumber, note: saslIdle},
 		{name: "authProvider.", check: given,
-			help: "adds a scheme by its class, `org.apache.zookeeper.server.auth.SASLAuthenticationProvider` or `EnsembleAuthenticationProvider`; digest and ip are always there, X509 is noted as missing; other classes are refused",
+			help: "adds a scheme by its class, `org.apache.zookeeper.server.auth.SASLAuthenticationProvider`, `X509AuthenticationProvider` or `EnsembleAuthenticationProvider`; digest and ip are always there, x509 with secureClientPort; other classes are refused",
 			set:  (*reader).setAuthProvider},
 		{name: "superUser", check: text,
 			help: "identity by SASL that is the superuser, as `bob` or `admin/host@REALM`; default none",
@@ -132,7 +121,7 @@ func commaList(s string) []string {
 
 func (r *reader) refuseHTTPS(p property, v value) {
 	if v.number > 0 {
-		r.fail(p, "metricsProvider.httpsPort="+p.value+": "+noTLS, "remove the line and set metricsProvider.httpPort")
+		r.fail(p, "metricsProvider.httpsPort="+p.value+": "+noHTTPS, "remove the line and set metricsProvider.httpPort")
 	}
 }
 
@@ -142,11 +131,13 @@ func (r *reader) setAuthProvider(p property, v value) {
 	switch class {
 	case "DigestAuthenticationProvider", "IPAuthenticationProvider":
 		r.note(p, "not needed: the scheme is always there")
+	case "X509AuthenticationProvider":
+		r.cfg.TLS.X509 = true
 	case "SASLAuthenticationProvider":
 		r.cfg.SASLScheme = true
 	case "EnsembleAuthenticationProvider":
 		r.cfg.EnsembleScheme = true
-	case "X509AuthenticationProvider", "KeyAuthenticationProvider":
+	case "KeyAuthenticationProvider":
 		r.note(p, "not used: Holt does not have this scheme yet, and its clients get AuthFailed")
 	default:
 		r.fail(p, p.key+"="+shorten(v.text)+": a Java class, which Holt cannot load", "remove the line")

@@ -91,12 +91,15 @@ func (r *reader) finishAuth() {
 // that it has.
 func (r *reader) schemeMissing(scheme string) string {
 	switch {
-	case scheme == "ip", scheme == "digest" && !r.cfg.DigestDisabled, scheme == "sasl" && r.cfg.SASLScheme:
+	case scheme == "ip", scheme == "digest" && !r.cfg.DigestDisabled, scheme == "sasl" && r.cfg.SASLScheme,
+		scheme == "x509" && (r.cfg.TLS.X509 || r.cfg.TLS.Addr != "" || r.cfg.TLS.Unified):
 		return ""
+	case scheme == "x509":
+		return "set secureClientPort"
 	case scheme == "sasl":
 		return "add authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
 	case scheme == "digest":
 		return "remove DigestAuthenticationProvider.enabled=false"
 	}
-	return "name digest, ip or sasl"
+	return "name digest, ip, x509 or sasl"
 }

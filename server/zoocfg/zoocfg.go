@@ -159,6 +159,8 @@ type reader struct {
 	server        map[uint64]serverLine
 	clientPort    int
 	clientHost    string
+	securePort    int
+	secureHost    string
 	peerType      string
 	dynamicFile   string
 	metrics       metricsSettings
@@ -250,6 +252,7 @@ func (r *reader) finish() {
 			Remedy: "add a line like dataDir=/var/lib/holt"})
 	}
 	r.finishEnsemble()
+	r.finishSecureAddr()
 	r.finishClientAddr()
 	r.finishMetrics()
 	r.finishSASL()
