@@ -45,6 +45,10 @@ type Config struct {
 
 	// DataDir holds the tree; required [dataDir].
 	DataDir string
+	// DirsMustExist refuses to start without DataDir and LogDir instead of making
+	// them, so that a disk that is not mounted is no empty server
+	// [datadir.autocreate=false].
+	DirsMustExist bool
 	// LogDir holds the Raft log; default DataDir [dataLogDir].
 	LogDir string
 	// FS is the file system of both directories; default vfs.Default.

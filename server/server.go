@@ -219,7 +219,11 @@ func (s *Server) openState() error {
 	var err error
 	fs := s.cfg.FS
 	for _, dir := range []string{s.cfg.DataDir, s.cfg.LogDir} {
-		if err := fs.MkdirAll(dir, 0o755); err != nil {
+		if s.cfg.DirsMustExist {
+			if _, err := fs.Stat(dir); err != nil {
+				return fmt.Errorf("data directory, which is not to be made: %w; mount or make it", err)
+			}
+		} else if err := fs.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make data directory: %w", err)
 		}
 	}

@@ -259,6 +259,7 @@ func TestServeExitCodes(t *testing.T) {
 	}{
 		{"dataDir=" + dir + "\nclientPort=x\n", `:2: clientPort=x: not a whole number`, 2},
 		{fmt.Sprintf("dataDir=%s\nclientPort=%d\n", file, freePort(t)), "not a directory", 3},
+		{fmt.Sprintf("dataDir=%s/none\nclientPort=%d\ndatadir.autocreate=false\n", dir, freePort(t)), "no such file or directory; mount or make it", 3},
 	} {
 		p := startProcess(t, "serve", write("zoo.cfg", tc.cfg))
 		if code, log := p.end(); code != tc.code || !strings.Contains(log, tc.log) {

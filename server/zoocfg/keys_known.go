@@ -34,7 +34,6 @@ func storageKeys() []key {
 		{name: "maxWriteQueuePollTime", check: anyNumber, note: pipeline},
 		{name: "maxBatchSize", check: anyNumber, note: pipeline},
 		{name: "commitLogCount", check: anyNumber, note: zabOnly},
-		{name: "datadir.autocreate", check: boolean, note: "not used: directories are always made"},
 		{name: "db.autocreate", check: boolean, note: "not used: what a member voted is in its log"},
 		{name: "leaderServes", check: yesNo, note: "not used: a leader serves clients too"},
 		{name: "syncEnabled", check: boolean, note: "not used: observers keep their log on disk"},

@@ -61,6 +61,9 @@ const pageTail = `
 |---|---|
 | ` + "`ZOOCFGDIR`, `ZOOCFG`" + ` | directory and name of the file that is read when none is named; default ` + "`./zoo.cfg`" + ` |
 | ` + "`SERVER_JVMFLAGS`, `JVMFLAGS`" + ` | their ` + "`-Dname=value`" + ` are settings; everything else in them is for Java |
+| ` + "`CLIENT_JVMFLAGS`" + ` | its ` + "`-Dzookeeper.ssl.*`" + ` are for ` + "`zkCli.sh`" + ` and ` + "`zkServer.sh status`" + ` |
+| ` + "`ZOOPIDFILE`, `ZOO_LOG_DIR`, `ZOO_DATADIR_AUTOCREATE_DISABLE`" + ` | as in ZooKeeper, by ` + "`zkServer.sh`" + `: see [operations](operations.md#zkserversh) |
+| ` + "`ZOO_MY_ID`, `ZOO_SERVERS`, `ZOO_CFG_EXTRA`" + `, ... | as in the official container image, by ` + "`holt entrypoint`" + `: see [operations](operations.md#containers) |
 | ` + "`ZK_SERVER_HEAP`, `ZK_CLIENT_HEAP`, `JAVA_HOME`, `CLASSPATH`" + ` | not used: Holt is no Java program; its memory is bounded by its caches and ` + "`GOMEMLIMIT`" + ` |
 | ` + "`JMXDISABLE`, `JMXPORT`, `JMXAUTH`, `JMXSSL`, `JMXLOG4J`, `JMXHOSTNAME`, `JMXLOCALONLY`" + ` | not used: Holt has no JMX; ask ` + "`/metrics`" + ` and the four-letter words |
 | ` + "`ZOO_LOG4J_PROP`, `ZOO_LOG_FILE`" + ` | not used: Holt logs to standard error, and ` + "`--log-level`" + ` says what |

@@ -3,6 +3,8 @@ package zoocfg
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -135,4 +137,34 @@ func unescape(s string) (string, error) {
 		}
 	}
 	return string(b), nil
+}
+
+// Values are the settings of a file as they are written, by key, the last of
+// each: for tools that look for one and leave the judgement to Read. Lines that
+// cannot be read are left out. The error is an *Error about the file.
+func Values(path string) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &Error{File: path, Cause: "cannot be read: " + causeOf(err)}
+	}
+	props, _ := parseProperties(path, string(text))
+	values := map[string]string{}
+	for _, p := range props {
+		values[p.key] = p.value
+	}
+	return values, nil
+}
+
+// MyID is the number in the file myid of a data directory, as it is written.
+func MyID(dataDir string) (string, error) {
+	name := filepath.Join(dataDir, "myid")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	id := strings.TrimSpace(string(text))
+	if _, err := strconv.ParseUint(id, 10, 64); err != nil {
+		return "", &Error{File: name, Line: 1, Cause: fmt.Sprintf("%q is not a number", shorten(id))}
+	}
+	return id, nil
 }

@@ -113,6 +113,7 @@ func effective() map[string]func(*server.Config) string {
 	return map[string]func(*server.Config) string{
 		"dataDir":              func(c *server.Config) string { return c.DataDir },
 		"dataLogDir":           func(c *server.Config) string { return c.LogDir },
+		"datadir.autocreate":   boolean(func(c *server.Config) bool { return !c.DirsMustExist }),
 		"quorumListenOnAllIPs": boolean(func(c *server.Config) bool { return c.QuorumListenAll }),
 		"standaloneEnabled":    boolean(func(c *server.Config) bool { return !c.StandaloneDisabled }),
 		"reconfigEnabled":      boolean(func(c *server.Config) bool { return c.ReconfigEnabled }),
