@@ -20,7 +20,10 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	stop           <-chan os.Signal // SIGINT and SIGTERM
+	argv0          string           // the name this process was called by
 	getenv         func(string) string
+	environ        func() []string // all of getenv's, as name=value
+	giveUpRoot     func(dirs []string) error
 	start          func(server.Config) (member, error)
 	startBroker    func(context.Context, broker.Config) (runningBroker, error)
 }
@@ -41,13 +44,19 @@ const (
 	exitFailed = 3
 )
 
-// exitError is an error that knows its exit code.
+// exitError is an error that knows its exit code. err is nil if all has been said.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
 func (e *exitError) Unwrap() error { return e.err }
 
 // usageError makes the error of a wrong command line.
@@ -63,9 +72,12 @@ func (a *app) run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(a.stderr, "holt: %v\n", err)
 	var exit *exitError
-	if !errors.As(err, &exit) {
+	if errors.As(err, &exit) && exit.err == nil {
+		return exit.code
+	}
+	fmt.Fprintf(a.stderr, "holt: %v\n", err)
+	if exit == nil {
 		return exitOther
 	}
 	if exit.code == exitUsage && !errors.As(err, new(*configError)) {
@@ -99,6 +111,10 @@ func (a *app) newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.newServe())
 	root.AddCommand(a.newConfig())
+	root.AddCommand(a.newZkServer())
+	root.AddCommand(a.newZkServerInitialize())
+	root.AddCommand(a.newInstallScripts())
+	root.AddCommand(a.newEntrypoint())
 	root.AddCommand(a.newDev())
 	root.AddCommand(a.newBroker())
 	a.addKafka(root)

@@ -92,6 +92,7 @@ type world struct {
 	stdout, stderr bytes.Buffer
 	stop           chan os.Signal
 	env            map[string]string
+	given          []string // directories that were given to the image's user
 
 	started []server.Config
 	members []*fakeMember
@@ -107,7 +108,15 @@ type world struct {
 
 func newWorld() *world {
 	w := &world{stop: make(chan os.Signal, 1), env: map[string]string{}}
-	w.app = &app{stdin: strings.NewReader(""), stdout: &w.stdout, stderr: &w.stderr, stop: w.stop, getenv: func(name string) string { return w.env[name] }}
+	w.app = &app{stdin: strings.NewReader(""), stdout: &w.stdout, stderr: &w.stderr, stop: w.stop, argv0: "holt"}
+	w.app.getenv = func(name string) string { return w.env[name] }
+	w.app.environ = func() (all []string) {
+		for name, value := range w.env {
+			all = append(all, name+"="+value)
+		}
+		return all
+	}
+	w.app.giveUpRoot = func(dirs []string) error { w.given = dirs; return nil }
 	w.app.start = func(cfg server.Config) (member, error) {
 		if err := cfg.Validate(); err != nil {
 			return nil, err

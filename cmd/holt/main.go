@@ -4,6 +4,8 @@
 //	holt serve [zoo.cfg]   a server, configured as ZooKeeper is
 //	holt config check, show
 //	                       what Holt makes of a zoo.cfg, and where a value comes from
+//	holt zkserver start    zkServer.sh; the command is that script under its name
+//	holt entrypoint        what a container runs first
 //	holt broker [server.properties]
 //	                       a broker, configured as Kafka is
 //	holt dev [-n 3]        one server and broker, or three, without configuration
@@ -43,9 +45,10 @@ func main() {
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop,
-		getenv: os.Getenv,
+		argv0: os.Args[0], getenv: os.Getenv, environ: os.Environ,
+		giveUpRoot: giveUpRoot,
 	}
 	a.start = a.startServer
 	a.startBroker = a.startBrokerHere
-	os.Exit(a.run(os.Args[1:]))
+	os.Exit(a.run(commandLine(os.Args)))
 }

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// compatible is the release of ZooKeeper whose behaviour Holt has. It comes
+// Compatible is the release of ZooKeeper whose behaviour Holt has. It comes
 // first in every version text, since tools take the numbers there to decide
 // what a server can do: kazoo, Curator and Nagios checks among them.
-const compatible = "3.9.4"
+const Compatible = "3.9.4"
 
 // BuildVersion returns Holt's own version, as 1.0.0 or a commit's first digits,
 // and when the sources were committed; zero if the build does not tell.
@@ -51,5 +51,5 @@ func Version() string {
 	if !date.IsZero() {
 		built = date.UTC().Format("2006-01-02 15:04 MST")
 	}
-	return compatible + "-holt-" + version + ", built on " + built
+	return Compatible + "-holt-" + version + ", built on " + built
 }
