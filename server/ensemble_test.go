@@ -21,11 +21,27 @@ type testEnsemble struct {
 	net     *simnet.Network
 	fs      map[uint64]*vfs.MemFS
 	servers map[uint64]*Server
+	// configure changes the configuration of a member that starts; may be nil.
+	configure func(id uint64, cfg *Config)
 }
 
 func newTestEnsemble(t *testing.T) *testEnsemble {
 	t.Helper()
-	e := &testEnsemble{t: t, net: simnet.New(1), fs: map[uint64]*vfs.MemFS{}, servers: map[uint64]*Server{}}
+	return newTestEnsembleOf(t, nil)
+}
+
+func newTestEnsembleOf(t *testing.T, configure func(id uint64, cfg *Config)) *testEnsemble {
+	t.Helper()
+	e := newTestEnsembleUnready(t, configure)
+	for _, s := range e.servers {
+		<-s.Ready()
+	}
+	return e
+}
+
+func newTestEnsembleUnready(t *testing.T, configure func(id uint64, cfg *Config)) *testEnsemble {
+	t.Helper()
+	e := &testEnsemble{t: t, configure: configure, net: simnet.New(1), fs: map[uint64]*vfs.MemFS{}, servers: map[uint64]*Server{}}
 	e.net.SetAll(simnet.Link{Delay: 200 * time.Microsecond, Jitter: 200 * time.Microsecond})
 	for id := uint64(1); id <= 3; id++ {
 		e.fs[id] = vfs.NewMem()
@@ -38,9 +54,6 @@ func newTestEnsemble(t *testing.T) *testEnsemble {
 			}
 		}
 	})
-	for _, s := range e.servers {
-		<-s.Ready()
-	}
 	return e
 }
 
@@ -52,6 +65,9 @@ func (e *testEnsemble) start(id uint64) {
 		Dial:   func(ctx context.Context, addr string) (net.Conn, error) { return host.Dial(ctx, addr) }}
 	for m := uint64(1); m <= 3; m++ {
 		cfg.Members = append(cfg.Members, Member{ID: m, Host: fmt.Sprintf("m%d", m), QuorumPort: 1, ElectionPort: 2})
+	}
+	if e.configure != nil {
+		e.configure(id, &cfg)
 	}
 	s, err := Start(cfg)
 	if err != nil {

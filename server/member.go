@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net"
 	"strings"
 	"time"
@@ -33,9 +32,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		Logger:       s.cfg.Logger,
 		FlushBytes:   treeFlushBytes,
 		SlowLogWrite: time.Duration(s.cfg.FsyncWarnMillis) * time.Millisecond,
-		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
-			return s.cfg.Dial(ctx, addr)
-		},
+		Dial:         s.dialPeer,
 	}
 	for _, m := range s.cfg.Members {
 		c.Members = append(c.Members, quorum.MemberConfig{ID: m.ID, Addr: m.PeerAddr, Learner: m.Observer})
@@ -44,7 +41,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		c.Members = []quorum.MemberConfig{{ID: s.cfg.MemberID}}
 	}
 	if self, ok := s.cfg.Self(); ok && len(s.cfg.Members) > 1 {
-		c.Listen = func() (net.Listener, error) { return s.cfg.Listen(s.cfg.peerListenAddr(self)) }
+		c.Listen = func() (net.Listener, error) { return s.listenPeers(s.cfg.peerListenAddr(self)) }
 	}
 	return c
 }

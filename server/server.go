@@ -323,7 +323,7 @@ func (s *Server) close() error {
 	}
 	s.dropClients(everyone)
 	s.wg.Wait()
-	s.security.source.Close()
+	s.security.close()
 	errs = append(errs, s.state.close())
 	return errors.Join(errs...)
 }

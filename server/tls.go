@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +29,14 @@ type TLS struct {
 	// HandshakesMax bounds the handshakes under way; one too many is closed.
 	// Default: no bound [netty.server.outstandingHandshake.limit].
 	HandshakesMax int
+
+	// Peers are the stores for the connections between members [ssl.quorum.*].
+	Peers secure.Settings
+	// PeersOn has members connect to each other by TLS [sslQuorum].
+	PeersOn bool
+	// PeersEither accepts members that use TLS and members that do not, while an
+	// ensemble is switched over [portUnification].
+	PeersEither bool
 
 	// X509 lets ACLs name subjects of certificates even if this member's clients have no way
 	// to show theirs; so it is, too, with Addr or Unified
@@ -56,8 +66,17 @@ func (t *TLS) validate() error {
 	if t.serves() && t.Clients.ClientAuth != secure.None && t.Clients.TrustStore.Location == "" {
 		errs = append(errs, errors.New("certificates of clients are asked for, and nobody says whose to believe: set ssl.trustStore.location, or ssl.clientAuth=none"))
 	}
+	if t.peers() && !t.Peers.Given() {
+		errs = append(errs, errors.New("TLS between members without a certificate: set ssl.quorum.keyStore.location"))
+	}
+	if t.peers() && t.Peers.TrustStore.Location == "" {
+		errs = append(errs, errors.New("TLS between members, and nobody says whose certificates to believe: set ssl.quorum.trustStore.location"))
+	}
 	return errors.Join(errs...)
 }
+
+// peers says whether connections between members can be TLS.
+func (t *TLS) peers() bool { return t.PeersOn || t.PeersEither }
 
 // portKind is what the connections of a listener may begin with.
 type portKind byte
@@ -72,12 +91,17 @@ const (
 type security struct {
 	source     *secure.Source // nil: clients cannot use TLS
 	config     *tls.Config
+	peerSource *secure.Source // nil: members connect in plaintext
+	peers      *secure.Peers
 	complaints *secure.Complaints
 	handshakes atomic.Int64 // under way
 }
 
 func (s *Server) openTLS() error {
 	s.security.complaints = secure.NewComplaints(s.log)
+	if err := s.openPeerTLS(); err != nil {
+		return fmt.Errorf("TLS between members: %w", err)
+	}
 	if !s.cfg.TLS.serves() {
 		return nil
 	}
@@ -90,6 +114,65 @@ func (s *Server) openTLS() error {
 		return fmt.Errorf("TLS for clients: %w", err)
 	}
 	return nil
+}
+
+func (s *Server) openPeerTLS() error {
+	t := &s.cfg.TLS
+	if !t.peers() || len(s.cfg.Members) < 2 {
+		return nil
+	}
+	log := s.cfg.Logger.Named("tls")
+	source, err := secure.Open(t.Peers, secure.Options{Logger: log, Names: s.memberHosts})
+	if err != nil {
+		return err
+	}
+	s.security.peerSource = source
+	s.security.peers, err = secure.NewPeers(source, secure.PeersOptions{Dial: t.PeersOn, AcceptBoth: t.PeersEither, Logger: log})
+	return err
+}
+
+// memberHosts are the hosts of all members: what the certificate of one that connects
+// has to name.
+func (s *Server) memberHosts() []string {
+	var addrs, hosts []string
+	for _, m := range s.cfg.Members {
+		addrs = append(addrs, m.PeerAddr)
+	}
+	select {
+	case <-s.ready:
+		// Those that came later are known by the log alone.
+		for _, m := range s.member.Status().Members {
+			addrs = append(addrs, m.Addr)
+		}
+	default:
+	}
+	for _, addr := range addrs {
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// listenPeers and dialPeer are the configuration's, with TLS if it says so.
+func (s *Server) listenPeers(addr string) (net.Listener, error) {
+	l, err := s.cfg.Listen(addr)
+	if err != nil || s.security.peers == nil {
+		return l, err
+	}
+	return s.security.peers.Listen(l), nil
+}
+
+func (s *Server) dialPeer(ctx context.Context, addr string) (net.Conn, error) {
+	if s.security.peers == nil {
+		return s.cfg.Dial(ctx, addr)
+	}
+	return s.security.peers.Dial(ctx, addr, s.cfg.Dial)
+}
+
+func (s *security) close() {
+	s.source.Close()
+	s.peerSource.Close()
 }
 
 var (
@@ -168,4 +251,25 @@ func (s *Server) SecureClientAddr() net.Addr {
 		return nil
 	}
 	return s.secureOn.Addr()
+}
+
+// String shows what is set, for whoever prints a Config.
+func (t TLS) String() string {
+	var parts []string
+	add := func(on bool, format string, args ...any) {
+		if on {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	clients, peers := t.Clients.String(), t.Peers.String()
+	add(t.Addr != "", "%s", t.Addr)
+	add(t.Unified, "unified")
+	add(clients != "", "clients{%s}", clients)
+	add(t.HandshakesMax > 0, "handshakesMax=%d", t.HandshakesMax)
+	add(t.PeersOn, "peersOn")
+	add(t.PeersEither, "peersEither")
+	add(peers != "", "peers{%s}", peers)
+	add(t.X509, "x509")
+	add(t.X509Super != "", "super=%q", t.X509Super)
+	return strings.Join(parts, " ")
 }

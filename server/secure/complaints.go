@@ -9,8 +9,8 @@ import (
 )
 
 // Complaints logs refused connections without letting whoever makes them fill
-// the log: one line per peer's address and cause a minute, with the number of
-// those that were not told.
+// the log: one line per peer's address and remedy a minute, with the number of
+// those that were not told. The cause may be of the peer's making.
 type Complaints struct {
 	log *zap.Logger
 	now func() time.Time
@@ -19,7 +19,7 @@ type Complaints struct {
 	told map[complaint]*tally
 }
 
-type complaint struct{ host, cause string }
+type complaint struct{ host, remedy string }
 
 type tally struct {
 	last   time.Time
@@ -45,7 +45,7 @@ func (c *Complaints) Handshake(message string, remote net.Addr, err error, field
 
 // Tell logs one refused connection.
 func (c *Complaints) Tell(message string, remote net.Addr, cause, remedy string, fields ...zap.Field) {
-	hidden, ok := c.admit(complaint{hostOf(remote), cause})
+	hidden, ok := c.admit(complaint{hostOf(remote), remedy})
 	if !ok {
 		return
 	}

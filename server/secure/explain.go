@@ -9,10 +9,11 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 )
 
 // Explain turns the error of a handshake into what an operator needs: the cause
-// in words, and what to do about it.
+// in words, and what to do about it, which contains nothing of what the peer sent.
 func Explain(err error) (cause, remedy string) {
 	if cause, remedy = explainCertificate(err); cause != "" {
 		return cause, remedy
@@ -67,11 +68,12 @@ func explainCertificate(err error) (cause, remedy string) {
 	case errors.As(err, &unknown):
 		issuer := ""
 		if unknown.Cert != nil {
-			issuer = " " + issuerDN(unknown.Cert)
+			issuer = ": its authority is " + issuerDN(unknown.Cert)
 		}
-		return subject + " is signed by nobody in the trust store", "if the peer belongs here, put its authority" + issuer + " into trustStore.location"
+		return subject + " is signed by nobody in the trust store" + issuer, "if the peer belongs here, put the certificate of its authority into trustStore.location"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return subject + " is not valid at this time: " + invalid.Detail, "renew it, or mend the clock"
+		return fmt.Sprintf("%s is valid from %s to %s, which is not now", subject, day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter)),
+			"renew it, or mend the clock"
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
 		return subject + " is not made for this side of a connection", "issue it with extended key usage serverAuth and clientAuth, or with none"
 	case errors.As(err, &host):
@@ -79,3 +81,5 @@ func explainCertificate(err error) (cause, remedy string) {
 	}
 	return subject + " does not stand: " + verification.Err.Error(), "issue it anew"
 }
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }

@@ -46,7 +46,7 @@ type Settings struct {
 	// AnyServerName takes a server's certificate whatever host it names.
 	AnyServerName bool
 	// CheckClientName refuses a client whose certificate does not name its
-	// host.
+	// host; without effect with AnyServerName.
 	CheckClientName bool
 	// ReverseDNS allows a client's host to be found by its address for that.
 	ReverseDNS bool

@@ -128,7 +128,7 @@ func (s *Source) Server() (*tls.Config, error) {
 		MinVersion: tls.VersionTLS10, // what counts is in the one below
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			g := s.current.Load()
-			if !s.settings.CheckClientName {
+			if !s.settings.CheckClientName || s.settings.AnyServerName {
 				return g.server, nil
 			}
 			// Where the client is, only this call knows.

@@ -77,13 +77,17 @@ func (r *reader) keepProperty(p property) {
 			name = p.key
 		}
 	}
+	value := p.value
+	if secret(p.key) {
+		value = hidden // everybody may ask for them; ZooKeeper tells
+	}
 	for i := range r.cfg.Properties {
 		if r.cfg.Properties[i].Name == name {
-			r.cfg.Properties[i].Value = p.value // a later source wins
+			r.cfg.Properties[i].Value = value // a later source wins
 			return
 		}
 	}
-	r.cfg.Properties = append(r.cfg.Properties, admin.Property{Name: name, Value: p.value})
+	r.cfg.Properties = append(r.cfg.Properties, admin.Property{Name: name, Value: value})
 }
 
 // native tells the keys that the original reads itself from those that it makes a

@@ -7,11 +7,10 @@ import (
 )
 
 const (
-	noPeerTLS = "Holt has no TLS between members yet, and without it the connection would be open to all"
-	noHTTPS   = "Holt has no HTTPS yet"
-	noSASL    = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
-	noAudit   = "Holt has no audit log yet"
-	saslIdle  = "not used: it is about SASL between members, for which Holt has mutual TLS"
+	noHTTPS  = "Holt has no HTTPS yet"
+	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
+	noAudit  = "Holt has no audit log yet"
+	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
 )
 
 // securityKeys are authentication, TLS and audit. What would make a server

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 
 	"holt/server"
@@ -38,12 +39,18 @@ func tlsKeys() []key {
 			set:  setString(func(c *server.Config) *string { return &c.TLS.X509Super })},
 		{name: "ssl.authProvider", check: oneOf("x509"), note: "not needed: x509 is the only provider"},
 
-		{name: "sslQuorum", check: boolean, refuse: noPeerTLS},
-		{name: "portUnification", check: boolean, refuse: noPeerTLS},
-		{name: "sslQuorumReloadCertFiles", check: boolean, note: "not used: " + noPeerTLS},
-		{name: "ssl.quorum.", check: text, note: "not used: " + noPeerTLS},
+		{name: "sslQuorum", check: boolean,
+			help: "members connect to each other by TLS; default true with ssl.quorum.keyStore.location, else false",
+			set:  func(r *reader, _ property, v value) { r.sslQuorum = &v.on }},
+		{name: "portUnification", check: boolean,
+			help: "accept members that use TLS and members that do not, while an ensemble is switched over; default false",
+			set:  setBool(func(c *server.Config) *bool { return &c.TLS.PeersEither })},
+		{name: "sslQuorumReloadCertFiles", check: boolean,
+			help: "false: do not read the stores for members again when their files change; default true, false in ZooKeeper",
+			set:  setNot(func(c *server.Config) *bool { return &c.TLS.Peers.Fixed })},
 	}
-	return append(keys, storeKeys("ssl.", clients)...)
+	members := func(c *server.Config) *secure.Settings { return &c.TLS.Peers }
+	return slices.Concat(keys, storeKeys("ssl.", clients), storeKeys("ssl.quorum.", members))
 }
 
 // storeKeys are the keys under one prefix.
@@ -79,6 +86,39 @@ func storeKeys(prefix string, settings func(*server.Config) *secure.Settings) []
 			}})
 	}
 	return append(keys, key{name: prefix + "sslProvider", check: text, note: "not used: it is about Java"})
+}
+
+// finishQuorumTLS settles whether members use TLS: with a certificate they do,
+// unless told not to.
+func (r *reader) finishQuorumTLS() {
+	tls := &r.cfg.TLS
+	if _, given := r.seen["ssl.quorum.clientHostnameVerification"]; !given {
+		tls.Peers.CheckClientName = tls.Peers.Given()
+	}
+	location := r.seen["ssl.quorum.keyStore.location"]
+	switch {
+	case r.sslQuorum != nil:
+		tls.PeersOn = *r.sslQuorum
+	case tls.Peers.Given() && len(r.cfg.Members) > 1:
+		tls.PeersOn = true
+		r.note(location, "members use TLS, as if sslQuorum=true were set, which ZooKeeper needs besides")
+	}
+	p, ok := r.seen["sslQuorum"]
+	if !ok {
+		p = r.seen["portUnification"]
+	}
+	switch on := tls.PeersOn || tls.PeersEither; {
+	case !on && tls.Peers.Given() && len(r.cfg.Members) > 1:
+		r.note(location, "without effect until sslQuorum or portUnification is set")
+	case !on:
+	case !tls.Peers.Given():
+		r.fail(p, p.key+" without ssl.quorum.keyStore.location", "name the file of this member's key and certificate")
+	case tls.Peers.TrustStore.Location == "":
+		if p.key == "" {
+			p = location
+		}
+		r.fail(p, p.key+" without ssl.quorum.trustStore.location", "name the file of the certificate of your members' authority")
+	}
 }
 
 // finishSecureAddr settles the port for TLS, and whether the rest is of use.

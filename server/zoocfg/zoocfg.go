@@ -161,6 +161,7 @@ type reader struct {
 	clientHost    string
 	securePort    int
 	secureHost    string
+	sslQuorum     *bool // nil if not given
 	peerType      string
 	dynamicFile   string
 	metrics       metricsSettings
@@ -253,6 +254,7 @@ func (r *reader) finish() {
 	}
 	r.finishEnsemble()
 	r.finishSecureAddr()
+	r.finishQuorumTLS()
 	r.finishClientAddr()
 	r.finishMetrics()
 	r.finishSASL()
