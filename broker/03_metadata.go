@@ -125,17 +125,17 @@ func (c *call) metadataTopic(req *kmsg.MetadataRequest, t *metadata.Topic) kmsg.
 	}
 	mt.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
 	for i, p := range t.Partitions {
-		c.metadataPartition(&mt.Partitions[i], req.Version, int32(i), p)
+		c.metadataPartition(&mt.Partitions[i], req.Version, t.Name, int32(i), p)
 	}
 	return mt
 }
 
-func (c *call) metadataPartition(mp *kmsg.MetadataResponseTopicPartition, version int16, number int32, p *metadata.Partition) {
+func (c *call) metadataPartition(mp *kmsg.MetadataResponseTopicPartition, version int16, topic string, number int32, p *metadata.Partition) {
 	mp.Default()
 	mp.Partition, mp.Leader, mp.LeaderEpoch = number, p.Leader, p.LeaderEpoch
 	mp.Replicas, mp.ISR = orNone(p.Replicas), orNone(p.ISR)
 	for _, r := range p.Replicas {
-		if _, ok := c.endpoint(r); !ok {
+		if _, ok := c.endpoint(r); !ok || c.image.Broker(r).IsOffline(topic, number) {
 			mp.OfflineReplicas = append(mp.OfflineReplicas, r)
 		}
 	}

@@ -106,7 +106,7 @@ func (c *call) topicPage(name string, first int32, left *int) (rt kmsg.DescribeT
 		}
 		*left--
 		var mp kmsg.MetadataResponseTopicPartition
-		c.metadataPartition(&mp, 12, int32(i), t.Partitions[i])
+		c.metadataPartition(&mp, 12, name, int32(i), t.Partitions[i])
 		rp := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 		rp.ErrorCode, rp.Partition, rp.LeaderID, rp.LeaderEpoch = mp.ErrorCode, mp.Partition, mp.Leader, mp.LeaderEpoch
 		rp.Replicas, rp.ISR, rp.OfflineReplicas = mp.Replicas, mp.ISR, mp.OfflineReplicas

@@ -32,7 +32,7 @@ type Broker struct {
 	follower   *metadata.Follower
 	applied    *applied
 	fresh      shared
-	registrar  *metadata.Registrar
+	registrar  atomic.Pointer[metadata.Registrar] // nil until the broker registers
 	controller *controller.Controller
 	peers      peers
 	replicas   replicas

@@ -34,7 +34,7 @@ func (b *Broker) Close() error {
 // (Kafka: KafkaServer.controlledShutdown)
 func (b *Broker) handOver() {
 	s := b.settings()
-	if !s.BrokerBool("controlled.shutdown.enable") || len(b.applied.get().BrokerIDs()) < 2 || b.registrar.Epoch() == 0 {
+	if !s.BrokerBool("controlled.shutdown.enable") || len(b.applied.get().BrokerIDs()) < 2 || b.registrar.Load().Epoch() == 0 {
 		return
 	}
 	backoff := time.Duration(s.BrokerInt("controlled.shutdown.retry.backoff.ms")) * time.Millisecond
@@ -45,6 +45,9 @@ func (b *Broker) handOver() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 		left, err := b.askShutdown(ctx)
 		cancel()
+		if err == nil {
+			b.replicas.Retire()
+		}
 		switch {
 		case err != nil:
 			b.log.Warn("leaderships are not handed over", errField(err))
@@ -58,7 +61,7 @@ func (b *Broker) handOver() {
 
 // askShutdown asks the controller once, and returns how many partitions are still led here.
 func (b *Broker) askShutdown(ctx context.Context) (left int, err error) {
-	epoch := b.registrar.Epoch()
+	epoch := b.registrar.Load().Epoch()
 	tps, code, err := b.controller.Shutdown(ctx, b.id, epoch)
 	if err != nil {
 		return 0, err
@@ -108,6 +111,7 @@ func (b *Broker) abandon() error {
 		b.applied.close()
 	}
 	if b.replicas != nil {
+		b.replicas.Retire()
 		b.replicas.Drain()
 	}
 	if b.groups != nil {
@@ -122,9 +126,9 @@ func (b *Broker) abandon() error {
 	if b.controller != nil {
 		b.controller.Close()
 	}
-	if b.registrar != nil {
-		b.registrar.Close()
-		if err := b.registrar.Unregister(ctx); err != nil {
+	if r := b.registrar.Load(); r != nil {
+		r.Close()
+		if err := r.Unregister(ctx); err != nil {
 			b.log.Warn("the registration stays until the session ends", errField(err))
 		}
 	}

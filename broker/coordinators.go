@@ -22,6 +22,7 @@ func (b *Broker) startCoordinators(context.Context) error {
 	b.groups = group.New(b.groupConfig(s))
 	b.txns = txn.New(b.txnConfig(s))
 	b.leadCoordinators()
+	b.replicas.Missing(b.follower.Image())
 	b.unfollow = b.follower.Subscribe(b.apply)
 	return nil
 }

@@ -115,6 +115,10 @@ func (m *memReplicas) Append(a replica.Append, done func(protocol.ProducedPartit
 	done(protocol.ProducedPartition{Index: a.TP.Partition, BaseOffset: base, LogAppendTime: -1, LogStartOffset: 0})
 }
 
+func (m *memReplicas) Retire()                     {}
+func (m *memReplicas) Offline() map[string][]int32 { return nil }
+func (m *memReplicas) Missing(*metadata.Image)     {}
+
 func (m *memReplicas) Verify(metadata.TopicPartition, int64, int16) uint64 { return 0 }
 
 func (m *memReplicas) Fetch(f replica.Fetch, done func(*protocol.FetchResponse, func())) {

@@ -4,6 +4,7 @@ package broker
 func (b *Broker) writeReplicas(p *metricsPage) {
 	c, m := b.replicas.Counts(), b.replicas.Metrics()
 	p.gauge("holt_broker_replicas", "Replicas of partitions on this broker.", float64(c.Replicas))
+	p.gauge("holt_broker_offline_replicas", "Replicas on this broker whose log directory has failed.", float64(c.Offline))
 	p.gauge("holt_broker_leaders", "Partitions that this broker leads.", float64(c.Leaders))
 	p.gauge("holt_broker_underreplicated_partitions", "Partitions led here that lack an in-sync replica.", float64(c.UnderReplicated))
 	p.gauge("holt_broker_undermin_isr_partitions", "Partitions led here that take no writes with acks of all.", float64(c.UnderMinISR))

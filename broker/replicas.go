@@ -28,8 +28,11 @@ type replicas interface {
 	Producers(tp metadata.TopicPartition) ([]partition.ProducerState, kerror.Code)
 	Metrics() *replica.Metrics
 	Counts() replica.Counts
+	Offline() map[string][]int32
+	Missing(*metadata.Image)
 	Failed() <-chan struct{}
 	Err() error
+	Retire()
 	Drain()
 	Close() error
 }

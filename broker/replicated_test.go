@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,11 +29,14 @@ type cluster struct {
 	brokers map[int32]*Broker
 	session map[int32]*metadatatest.Session
 	set     map[string]string
+	dirs    map[int32][]string // log directories, if not dir/<id>
+	fs      map[int32]vfs.FS   // on which they are, if not the machine's
 }
 
 func newCluster(t *testing.T, n int32, settings map[string]string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, tree: metadatatest.NewTree(), dir: t.TempDir(), brokers: map[int32]*Broker{}, session: map[int32]*metadatatest.Session{},
+		dirs: map[int32][]string{}, fs: map[int32]vfs.FS{},
 		set: map[string]string{"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "3", "replica.lag.time.max.ms": "3000"}}
 	for k, v := range settings {
 		c.set[k] = v
@@ -50,8 +54,12 @@ func newCluster(t *testing.T, n int32, settings map[string]string) *cluster {
 
 func (c *cluster) start(id int32) *Broker {
 	c.t.Helper()
+	dirs := c.dirs[id]
+	if dirs == nil {
+		dirs = []string{filepath.Join(c.dir, fmt.Sprint(id))}
+	}
 	b, err := Start(c.t.Context(), Config{
-		ID: id, LogDirs: []string{filepath.Join(c.dir, fmt.Sprint(id))},
+		ID: id, LogDirs: dirs, FS: c.fs[id],
 		Listeners: []Listener{{Name: "PLAINTEXT", Protocol: network.Plaintext, Address: "127.0.0.1:0"}},
 		Coordinator: func(context.Context) (metadata.Coordinator, error) {
 			s := c.tree.Open()
@@ -229,6 +237,16 @@ func (c *cluster) any() *Broker {
 
 func (c *cluster) leader(topic string, partition int32) int32 {
 	return c.any().applied.get().Partition(topic, partition).Leader
+}
+
+// awaitAll returns when all brokers go by an image that satisfies the predicate.
+func (c *cluster) awaitAll(ctx context.Context, predicate func(*metadata.Image) bool) {
+	c.t.Helper()
+	for id, b := range c.brokers {
+		if err := b.applied.wait(ctx, predicate); err != nil {
+			c.t.Fatalf("broker %d: %v", id, err)
+		}
+	}
 }
 
 // await returns when a partition has so many in-sync replicas.

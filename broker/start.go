@@ -218,7 +218,7 @@ func (b *Broker) register(ctx context.Context, own metadata.Broker) error {
 		}
 	}
 	for said := false; ; said = true {
-		b.registrar = metadata.NewRegistrar(metadata.RegistrarConfig{
+		r := metadata.NewRegistrar(metadata.RegistrarConfig{
 			Client: b.client, Logger: b.log, Former: former,
 			Expired: b.controller.Resign,
 			Registered: func(session metadata.SessionID, epoch int64) {
@@ -227,11 +227,15 @@ func (b *Broker) register(ctx context.Context, own metadata.Broker) error {
 				b.controller.Registered(epoch)
 			},
 		}, own)
-		err := b.registrar.Start(ctx)
+		b.registrar.Store(r)
+		err := r.Start(ctx)
+		if err == nil && len(b.replicas.Offline()) > 0 {
+			b.offlineChanged() // it may have more since own was made
+		}
 		if err == nil || !errors.Is(err, metadata.ErrRegistered) {
 			return err
 		}
-		b.registrar = nil
+		b.registrar.Store(nil)
 		if !said {
 			b.log.Warn("this broker's id is registered, by its former life or by another broker; waiting for that session's end", errField(err))
 		}
@@ -260,6 +264,9 @@ func (b *Broker) formerSession() metadata.SessionID {
 // keepSession keeps the session where the next life finds it. A life that does not has to wait.
 func (b *Broker) keepSession(session metadata.SessionID) {
 	for _, d := range b.dirs {
+		if d.Err() != nil {
+			continue
+		}
 		if err := d.SetSession(int64(session)); err != nil {
 			b.log.Warn("the session is not kept for the next start", errField(err))
 		}
@@ -277,7 +284,7 @@ func (b *Broker) formerLife() time.Duration {
 
 // registration is what others read of this broker.
 func (b *Broker) registration() (metadata.Broker, error) {
-	own := metadata.Broker{ID: b.id, Rack: b.cfg.Rack, JMXPort: -1}
+	own := metadata.Broker{ID: b.id, Rack: b.cfg.Rack, JMXPort: -1, Offline: b.replicas.Offline()}
 	for _, l := range b.cfg.Listeners {
 		host, port, err := b.advertised(&l)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,35 +39,49 @@ func (b *Broker) startStorage(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	dirs, err := b.openDirs(s)
+	dirs, failed, err := b.openDirs(s)
 	if err != nil {
 		return err
 	}
 	b.dirs = dirs
 	client := peer.New(b.peerConfig(s))
 	b.peers = client
-	set := replica.Open(b.replicaConfig(s, dirs, client))
+	cfg := b.replicaConfig(s, dirs, client)
+	cfg.FailedDirs, cfg.OfflineChanged = failed, b.offlineChanged
+	set := replica.Open(cfg)
 	b.set.Store(set)
+	for _, d := range dirs {
+		if err := d.Err(); err != nil {
+			set.DirFailed(d, err) // too early for dirOptions' Failed
+		}
+	}
 	b.replicas = set
 	return nil
 }
 
-// Failed is closed when a directory of the data has failed, and the broker is to be closed: what it
-// has acknowledged the other replicas have, and after a restart it recovers what its disk still has.
-// Err says why.
+// Failed is closed when all directories of the data have failed, and the broker is to be closed: what
+// it has acknowledged the other replicas have, and after a restart it recovers what its disks still
+// have. Err says why. While one is left the broker goes on with that.
 func (b *Broker) Failed() <-chan struct{} { return b.replicas.Failed() }
 
 // Err is why the storage has failed, nil if it has not.
 func (b *Broker) Err() error { return b.replicas.Err() }
 
+// offlineChanged has the registration say which replicas are offline.
+func (b *Broker) offlineChanged() {
+	if r := b.registrar.Load(); r != nil {
+		r.Change(func(own *metadata.Broker) { own.Offline = b.replicas.Offline() })
+	}
+}
+
 // findID returns the id that the directories are of, or one that no broker has had.
 func (b *Broker) findID(ctx context.Context, s *setting.Layers) (int32, error) {
 	for _, path := range b.cfg.LogDirs {
 		m, err := partition.ReadMeta(b.cfg.FS, path)
-		if err != nil {
+		if err != nil && !diskFailed(err) { // else opening it says so
 			return -1, err
 		}
-		if m.BrokerID >= 0 {
+		if err == nil && m.BrokerID >= 0 {
 			return m.BrokerID, nil
 		}
 	}
@@ -93,28 +108,52 @@ func (b *Broker) openDir(path string, s *setting.Layers) (*partition.Dir, error)
 	return d, nil
 }
 
-// openDirs opens all directories, or none.
-func (b *Broker) openDirs(s *setting.Layers) (dirs []*partition.Dir, err error) {
+// openDirs opens all directories. Those whose disk fails are left out as long as another one is open;
+// anything else that is wrong with one is for the operator to see to, and none is open then.
+func (b *Broker) openDirs(s *setting.Layers) (dirs []*partition.Dir, failed []replica.FailedDir, err error) {
+	var errs []error
 	for _, path := range b.cfg.LogDirs {
 		d, err := b.openDir(path, s)
-		if err != nil {
-			errs := []error{err}
-			for _, d := range dirs {
-				errs = append(errs, d.Close())
-			}
-			return nil, errors.Join(errs...)
+		switch {
+		case err == nil:
+			dirs = append(dirs, d)
+		case diskFailed(err):
+			failed = append(failed, replica.FailedDir{Path: path, Err: err})
+		default:
+			errs = append(errs, err)
 		}
-		dirs = append(dirs, d)
 	}
-	return dirs, nil
+	if len(dirs) == 0 {
+		for _, f := range failed {
+			errs = append(errs, f.Err)
+		}
+	}
+	if len(errs) > 0 {
+		for _, d := range dirs {
+			errs = append(errs, d.Close())
+		}
+		return nil, nil, errors.Join(errs...)
+	}
+	return dirs, failed, nil
+}
+
+// diskFailed tells a failure of the disk, or of the right to use it, from damage and from a directory
+// that is in use or another broker's.
+func diskFailed(err error) bool {
+	var damage *partition.DamageError
+	if errors.As(err, &damage) || errors.Is(err, syscall.EAGAIN) {
+		return false
+	}
+	var number syscall.Errno
+	return errors.As(err, &number)
 }
 
 func (b *Broker) dirOptions(s *setting.Layers) partition.Options {
 	return partition.Options{
 		FS: b.cfg.FS, Logger: b.log.Named("partition"),
-		Failed: func(_ *partition.Dir, err error) {
+		Failed: func(d *partition.Dir, err error) {
 			if set := b.set.Load(); set != nil {
-				set.StorageFailed(err) // else it has yet to be opened, and looks
+				set.DirFailed(d, err) // else it has yet to be opened, and looks
 			}
 		},
 		FlushOnAck:               s.BrokerBool("log.flush.on.ack"),

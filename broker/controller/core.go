@@ -278,10 +278,12 @@ func (c *Core) drop(p *partition) {
 func (c *Core) compareBrokers(last, image *metadata.Image) {
 	changed := map[int32]bool{} // id: restarted
 	for _, b := range last.Brokers() {
-		is := image.Broker(b.ID)
-		if is == nil || is.Epoch != b.Epoch {
+		switch is := image.Broker(b.ID); {
+		case is == nil || is.Epoch != b.Epoch:
 			changed[b.ID] = is != nil
 			delete(c.leaving, b.ID)
+		case !maps.EqualFunc(is.Offline, b.Offline, slices.Equal):
+			changed[b.ID] = false
 		}
 	}
 	for _, b := range image.Brokers() {
@@ -444,7 +446,7 @@ func (c *Core) viewOf(p *partition) *view {
 
 func (c *Core) conditionOf(p *partition, replica int32) condition {
 	b := c.image.Broker(replica)
-	if b == nil {
+	if b == nil || b.IsOffline(p.topic.name, p.number) {
 		return dead
 	}
 	// First: one that is leaving too must not keep an office of its former life.

@@ -10,7 +10,7 @@ import (
 type condition uint8
 
 const (
-	dead      condition = iota // no registration
+	dead      condition = iota // no registration, or the replica's log directory has failed
 	leaving                    // alive, and asked to be relieved of its leaderships
 	restarted                  // alive, and registered since the state was written: what the state says is about its former life
 	fit

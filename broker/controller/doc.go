@@ -30,6 +30,9 @@
 // controller elected later too. Only the leader's own writes hide it, so restarts seen are
 // noted until they have been dealt with.
 //
+// A replica whose log directory has failed (metadata.Broker.Offline) counts as one of a
+// dead broker.
+//
 // # Fencing
 //
 //	multi [ check /controller_epoch v, set state a (version), set state b (version), ... ]
@@ -59,6 +62,5 @@
 //
 // # Left out
 //
-// Replicas in several log directories (a failure is taken as a restart of the whole
-// broker), feature versions, migration to KRaft.
+// Feature versions, migration to KRaft.
 package controller

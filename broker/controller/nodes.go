@@ -139,7 +139,8 @@ func (c *Core) isrNotifications() {
 }
 
 // LogDirFailed takes a notification of a failed log directory that was read: broker is
-// -1 if it could not be. What was in the directory is not known here, so the broker's
+// -1 if it could not be. Brokers of Holt do not leave any: their registrations say which
+// replicas are offline. What another's directory had is not known, so the broker's
 // replicas all are doubted as if it had restarted: those that still work return to
 // their ISRs by fetching.
 func (c *Core) LogDirFailed(notification string, broker int32) {

@@ -64,6 +64,8 @@ func (s *script) run(words []string) {
 			s.kill(id)
 			s.start(id)
 		}
+	case "offline": // broker, topic, partitions whose log directory has failed there
+		s.offline(idsOf(args[:1])[0], args[1], idsOf(args[2:]))
 	case "elect": // a broker's controller; the one before, if any, notices nothing
 		s.elect(idsOf(args)[0], s.cfg)
 	case "topic": // name, replicas of each partition
@@ -258,4 +260,10 @@ func wishesOf(words []string) []metadata.Reassignment {
 		all = append(all, r)
 	}
 	return slices.Clip(all)
+}
+
+// offline has a broker's registration say that replicas are offline.
+func (e *env) offline(broker int32, topic string, partitions []int32) {
+	b := metadata.Broker{ID: broker, Offline: map[string][]int32{topic: partitions}}
+	e.must(metadata.NewClient(e.brokers[broker]).UpdateRegistration(e.ctx(), &b))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,20 @@ type Broker struct {
 	Timestamp int64      // of the registration, Unix milliseconds
 	JMXPort   int32      // -1: none
 
+	// Offline are partitions, by topic and ascending, whose replica on this broker has a log
+	// directory that failed: the broker lives, and they are as good as dead.
+	Offline map[string][]int32
+
 	modified Zxid
+}
+
+// IsOffline tells whether the broker's replica of a partition is offline.
+func (b *Broker) IsOffline(topic string, partition int32) bool {
+	if len(b.Offline) == 0 {
+		return false
+	}
+	_, ok := slices.BinarySearch(b.Offline[topic], partition)
+	return ok
 }
 
 // Endpoint is where a broker listens.
@@ -52,13 +66,14 @@ type brokerJSON struct {
 	Rack      *string                    `json:"rack,omitempty"`
 	Security  map[string]string          `json:"listener_security_protocol_map"`
 	Features  map[string]json.RawMessage `json:"features"`
+	Offline   map[string][]int32         `json:"holt_offline_replicas,omitempty"` // no business of Kafka's tools
 }
 
 // EncodeBroker is the registration's payload. Epoch and ID are not part of it.
 func EncodeBroker(b *Broker) []byte {
 	p := brokerJSON{
 		Version: 5, Port: -1, JMXPort: b.JMXPort, Timestamp: strconv.FormatInt(b.Timestamp, 10),
-		Endpoints: []string{}, Security: map[string]string{}, Features: map[string]json.RawMessage{},
+		Endpoints: []string{}, Security: map[string]string{}, Features: map[string]json.RawMessage{}, Offline: b.Offline,
 	}
 	if p.JMXPort == 0 {
 		p.JMXPort = -1
@@ -86,11 +101,16 @@ func DecodeBroker(id int32, data []byte) (*Broker, error) {
 		Endpoints []string          `json:"endpoints"`
 		Rack      *string           `json:"rack"`
 		Security  map[string]string `json:"listener_security_protocol_map"`
+
+		Offline map[string][]int32 `json:"holt_offline_replicas"`
 	}
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("registration of broker %d: %w", id, err)
 	}
-	b := &Broker{ID: id, Timestamp: int64(p.Timestamp), JMXPort: -1}
+	b := &Broker{ID: id, Timestamp: int64(p.Timestamp), JMXPort: -1, Offline: p.Offline}
+	for _, partitions := range b.Offline {
+		slices.Sort(partitions)
+	}
 	if p.JMXPort != nil {
 		b.JMXPort = *p.JMXPort
 	}

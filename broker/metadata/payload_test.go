@@ -20,8 +20,9 @@ func TestGolden(t *testing.T) {
 		{
 			"broker",
 			`{"version":5,"host":"h","port":9092,"jmx_port":-1,"timestamp":"1732266000000","endpoints":["PLAINTEXT://h:9092","TLS://[::1]:9093"],` +
-				`"rack":"az1","listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT","TLS":"SSL"},"features":{}}`,
-			&Broker{ID: 3, Rack: "az1", Timestamp: 1732266000000, JMXPort: -1, Endpoints: []Endpoint{{"PLAINTEXT", "PLAINTEXT", "h", 9092}, {"TLS", "SSL", "::1", 9093}}},
+				`"rack":"az1","listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT","TLS":"SSL"},"features":{},"holt_offline_replicas":{"t":[0,2]}}`,
+			&Broker{ID: 3, Rack: "az1", Timestamp: 1732266000000, JMXPort: -1, Endpoints: []Endpoint{{"PLAINTEXT", "PLAINTEXT", "h", 9092}, {"TLS", "SSL", "::1", 9093}},
+				Offline: map[string][]int32{"t": {0, 2}}},
 			func(b []byte) (any, []byte, error) {
 				v, err := DecodeBroker(3, b)
 				if err != nil {

@@ -43,8 +43,9 @@ type Registrar struct {
 	closeOnce     sync.Once
 	epoch         atomic.Int64
 
-	mu     sync.Mutex
-	broker Broker
+	mu      sync.Mutex
+	broker  Broker
+	changed bool // the tree has yet to be told of it
 
 	// session is that of the registration; ends with it. The loop's own after Start.
 	session SessionID
@@ -81,13 +82,13 @@ func (r *Registrar) Start(ctx context.Context) error {
 // Epoch is the broker's epoch, 0 while it is not registered.
 func (r *Registrar) Epoch() int64 { return r.epoch.Load() }
 
-// Update changes what the registration says, now and from then on.
-func (r *Registrar) Update(ctx context.Context, change func(*Broker)) error {
+// Change changes what the registration says, soon, and from then on. It does not wait.
+func (r *Registrar) Change(change func(*Broker)) {
 	r.mu.Lock()
 	change(&r.broker)
-	broker := r.broker
+	r.changed = true
 	r.mu.Unlock()
-	return r.cfg.Client.UpdateRegistration(ctx, &broker)
+	r.wakeUp()
 }
 
 // Close ends the keeping. The registration stays until the session ends, or until
@@ -119,10 +120,14 @@ func (r *Registrar) event(e Event) {
 		r.epoch.Store(0)
 	}
 	if e.State == Expired || e.State == Connected {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.wakeUp()
+	}
+}
+
+func (r *Registrar) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -137,7 +142,30 @@ func (r *Registrar) run(ctx context.Context) {
 		for ctx.Err() == nil && r.cfg.Client.Session() != r.session {
 			r.renew(ctx)
 		}
+		r.update(ctx)
 	}
+}
+
+// update tells the tree what the registration says now. One that is made meanwhile says it too.
+func (r *Registrar) update(ctx context.Context) {
+	r.mu.Lock()
+	broker, changed := r.broker, r.changed
+	r.changed = false
+	r.mu.Unlock()
+	if !changed {
+		return
+	}
+	broker.Timestamp = r.cfg.Client.now().UnixMilli()
+	err := r.cfg.Client.UpdateRegistration(ctx, &broker)
+	if err == nil || errors.Is(err, ErrNoNode) || ctx.Err() != nil || errors.Is(err, ErrClosed) {
+		return
+	}
+	r.cfg.Logger.Error("registration is not changed, trying again", zap.Error(err))
+	select {
+	case <-time.After(r.cfg.RetryAfter):
+	case <-ctx.Done():
+	}
+	r.Change(func(*Broker) {})
 }
 
 // renew ends what belongs to the former epoch and registers in the present session.

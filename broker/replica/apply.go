@@ -21,10 +21,12 @@ func (s *Set) Apply(d *metadata.Delta) {
 	for _, t := range d.Topics {
 		if t.Was != nil && (t.Is == nil || t.Replaced()) {
 			s.dropTopic(t.Name, func(r *replica) bool { return r.id == t.Was.ID })
+			s.forgetOffline(t.Name, t.Was.ID)
 		}
 	}
 	if !s.stale {
 		s.stale = true
+		s.settleTwins(d.Image)
 		s.dropStale(d.Image)
 	}
 	s.applyConfigs(d)
@@ -162,13 +164,10 @@ func (s *Set) applyBrokers(d *metadata.Delta) {
 		if b.ID == s.cfg.Self {
 			continue
 		}
-		epoch := int64(-1)
-		if b.Is != nil {
-			epoch = b.Is.Epoch
-		}
 		for _, r := range all {
+			life := livesOf(d.Image, r.tp)(b.ID)
 			r.reconsider(func(c *core) bool {
-				c.broker(b.ID, epoch)
+				c.broker(b.ID, life)
 				return c.advance(s.now()) // one that is gone does not hold it back any more
 			})
 		}
@@ -196,6 +195,9 @@ func (s *Set) applyPartitions(d *metadata.Delta) {
 }
 
 func (s *Set) applyPartition(c metadata.PartitionChange, image *metadata.Image) {
+	if s.stayOffline(&c) {
+		return
+	}
 	r := s.lookup(c.Topic.Name, c.Partition)
 	if r != nil && r.id != c.Topic.ID {
 		if r.id != (metadata.TopicID{}) || c.Topic.ID == (metadata.TopicID{}) {
@@ -226,30 +228,46 @@ func (s *Set) create(c metadata.PartitionChange, image *metadata.Image) *replica
 	if d == nil {
 		return nil
 	}
+	defer s.placed(d)
 	l, err := d.Create(partition.Name{Topic: c.Topic.Name, Partition: c.Partition}, c.Topic.ID, s.cfg.Topic(image, c.Topic.Name))
 	if err != nil {
 		s.log.Error("log is not made", zap.String("topic", c.Topic.Name), zap.Int32("partition", c.Partition), zap.Error(err))
-		s.StorageFailed(err)
-		return nil
+		if d.Err() == nil {
+			s.storageFailed(err) // not the disk's fault
+			return nil
+		}
+		return s.create(c, image) // in another directory, if there is one
 	}
 	r := newReplica(s, d, l)
 	s.put(r)
 	return r
 }
 
-// emptiest is the directory with the fewest logs.
+// emptiest is the directory with the fewest logs, with those that are being made there, of which
+// there is one more until placed; nil if all have failed.
 func (s *Set) emptiest() *partition.Dir {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var best *partition.Dir
 	least := 0
 	for _, d := range s.cfg.Dirs {
 		if d.Err() != nil {
 			continue
 		}
-		if n := d.Len(); best == nil || n < least {
+		if n := d.Len() + s.placing[d]; best == nil || n < least {
 			best, least = d, n
 		}
 	}
+	if best != nil {
+		s.placing[best]++
+	}
 	return best
+}
+
+func (s *Set) placed(d *partition.Dir) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.placing[d]--
 }
 
 // apply takes what the tree has of the partition.
@@ -283,7 +301,7 @@ func (r *replica) ascend(p *metadata.Partition, image *metadata.Image) {
 		c := newCore(r.set.now(), leadership{
 			Self: r.set.cfg.Self, Epoch: p.LeaderEpoch, Version: p.Version, ISR: p.ISR, Replicas: p.Replicas,
 			Recovering: p.Recovering, LEO: end, Durable: r.durable(), HW: r.log.HighWatermark(), MinISR: r.log.Config().MinISR,
-			LagMax: r.set.cfg.LagMax, Lives: livesOf(image),
+			LagMax: r.set.cfg.LagMax, Lives: livesOf(image, r.tp),
 		})
 		for _, id := range p.ISR {
 			if id != r.set.cfg.Self && image.Restarted(p, id) {
@@ -353,12 +371,14 @@ func (r *replica) resign(then func()) {
 	w.run()
 }
 
-// livesOf are the lives of an image's brokers.
-func livesOf(image *metadata.Image) lives {
+// livesOf are the lives that an image's brokers are in, as far as one partition goes: where its
+// replica is offline, none.
+func livesOf(image *metadata.Image, tp metadata.TopicPartition) lives {
 	return func(id int32) int64 {
-		if b := image.Broker(id); b != nil {
-			return b.Epoch
+		b := image.Broker(id)
+		if b == nil || b.IsOffline(tp.Topic, tp.Partition) {
+			return -1
 		}
-		return -1
+		return b.Epoch
 	}
 }

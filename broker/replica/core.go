@@ -21,9 +21,13 @@ type follower struct {
 	leaderLEO   int64   // the leader's log end when it fetched last
 	caughtUp    instant // the last time at which it is known to have had all that the leader had
 	fenced      bool    // its broker is gone, or lives again and has not fetched yet in this life
+	gone        bool    // that life has ended: fetches of it that are late mean nothing
 	// memberEpoch is the life of its broker that the ISR has it for. In a later life
 	// it may have lost what made it a member, and has to qualify anew.
 	memberEpoch int64
+	// expelled: somebody took it out of the ISR, who may know more of its broker; what it
+	// fetched before does not bring it back.
+	expelled bool
 }
 
 // change is an ISR change that was handed to the tree and not answered yet.
@@ -147,6 +151,7 @@ func (c *core) updated(now instant, version int32, isr, replicas []int32, recove
 				}
 				c.pending = nil
 			}
+			c.expel(isr)
 			c.version, c.isr, c.recovering = version, slices.Clone(isr), recovering
 		}
 		if !slices.Equal(replicas, c.replicas) {
@@ -154,6 +159,14 @@ func (c *core) updated(now instant, version int32, isr, replicas []int32, recove
 		}
 	}
 	return c.advance(now)
+}
+
+// expel marks those that are in the ISR and not in the next one.
+func (c *core) expel(next []int32) {
+	for i := range c.followers {
+		f := &c.followers[i]
+		f.expelled = f.expelled || slices.Contains(c.isr, f.id) && !slices.Contains(next, f.id)
+	}
 }
 
 // appended says that the log ends at leo now, and how much of it counts for the
@@ -189,7 +202,8 @@ func (c *core) fetched(now instant, q fetched) (moved bool, code kerror.Code) {
 		f.caughtUp, f.leaderLEO = never, unknownOffset
 	}
 	if q.BrokerEpoch >= 0 {
-		f.brokerEpoch, f.fenced = q.BrokerEpoch, false
+		f.gone = f.gone && q.BrokerEpoch == f.brokerEpoch
+		f.brokerEpoch, f.fenced = q.BrokerEpoch, f.gone
 	}
 	switch {
 	case q.Offset >= c.leo:
@@ -197,7 +211,7 @@ func (c *core) fetched(now instant, q fetched) (moved bool, code kerror.Code) {
 	case f.leaderLEO != unknownOffset && q.Offset >= f.leaderLEO:
 		f.caughtUp = max(f.caughtUp, f.fetchedAt)
 	}
-	f.leo, f.logStart, f.fetchedAt, f.leaderLEO = q.Offset, q.LogStart, now, c.leo
+	f.leo, f.logStart, f.fetchedAt, f.leaderLEO, f.expelled = q.Offset, q.LogStart, now, c.leo, false
 	return c.advance(now), kerror.OK
 }
 
@@ -206,9 +220,12 @@ func (c *core) fetched(now instant, q fetched) (moved bool, code kerror.Code) {
 // new life: what it acknowledged before it may have lost.
 func (c *core) broker(id int32, epoch int64) {
 	f := c.follower(id)
+	if f == nil {
+		return
+	}
+	f.gone = epoch < 0
 	switch {
-	case f == nil:
-	case epoch < 0:
+	case f.gone:
 		f.fenced = true
 	case f.brokerEpoch < epoch:
 		if f.brokerEpoch >= 0 {
@@ -235,9 +252,9 @@ func (c *core) inSync(now instant, f *follower) bool {
 
 // mayJoin reports whether f can be in the ISR in the life that its broker is in:
 // it has everything committed and all that came before this leader's epoch, and
-// has fetched in this life.
+// has fetched in this life, and since it was expelled.
 func (c *core) mayJoin(f *follower, life int64) bool {
-	return life >= 0 && f.brokerEpoch == life && !f.fenced && f.leo != unknownOffset && f.leo >= c.hw && f.leo >= c.epochStart
+	return life >= 0 && f.brokerEpoch == life && !f.fenced && !f.expelled && f.leo != unknownOffset && f.leo >= c.hw && f.leo >= c.epochStart
 }
 
 // propose returns the ISR that the tree should be asked to store, if it differs

@@ -32,6 +32,9 @@ func (s *Set) LogDirs(want func(metadata.TopicPartition) bool) []LogDir {
 		dirs[i] = LogDir{Path: d.Path(), Err: d.Err()}
 		at[d] = i
 	}
+	for _, d := range s.cfg.FailedDirs {
+		dirs = append(dirs, LogDir{Path: d.Path, Err: d.Err})
+	}
 	for _, r := range s.all() {
 		if want != nil && !want(r.tp) {
 			continue

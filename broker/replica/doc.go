@@ -18,8 +18,8 @@
 // Log end: the offset that the next record gets. High watermark: before it records are committed, and
 // consumers see them. ISR: the replicas that may be elected; the maximal ISR adds those of a proposal
 // that the tree has not answered. Leader epoch: the number of a leadership, by which everybody tells
-// a former leader. Life: a broker between two registrations, named by its broker epoch (the czxid of
-// the registration).
+// a former leader. Offline: a replica whose log directory failed, see offline.go. Life: a broker
+// between two registrations, named by its broker epoch (the czxid of the registration).
 //
 // # What is decided where
 //

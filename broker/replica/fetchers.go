@@ -177,7 +177,7 @@ func (x *fetcher) sleep(d time.Duration) {
 // long to sleep.
 func (x *fetcher) request() (req *protocol.FetchRequest, asked map[partKey]*asking, next time.Duration) {
 	own := x.set.epoch.Load()
-	if own <= 0 {
+	if own <= 0 || x.set.retired.Load() {
 		return nil, nil, 0 // woken when registered
 	}
 	now := x.set.now()

@@ -56,7 +56,7 @@ func (r *replica) propose(shrink bool) {
 	r.mu.Lock()
 	var w *isrWrite
 	if c := r.core; c != nil && !r.sent {
-		if ch, ok := c.propose(r.set.now(), livesOf(image), shrink); ok {
+		if ch, ok := c.propose(r.set.now(), livesOf(image, r.tp), shrink); ok {
 			r.sent = true
 			w = &isrWrite{r: r, core: c, change: ch, state: metadata.PartitionState{
 				Leader: c.self, LeaderEpoch: c.epoch, ISR: ch.isr, ControllerEpoch: r.ctlEpoch.Load(),

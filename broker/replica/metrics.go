@@ -28,6 +28,8 @@ type Counts struct {
 	LagMax, LagSum int64
 	Sessions       int
 	Bytes          int64
+	// Offline are replicas whose log directory has failed; they are not counted in Replicas.
+	Offline int
 }
 
 // Counts looks at all replicas.
@@ -50,5 +52,8 @@ func (s *Set) Counts() Counts {
 		}
 		r.mu.Unlock()
 	}
+	s.mu.RLock()
+	c.Offline = len(s.offline)
+	s.mu.RUnlock()
 	return c
 }

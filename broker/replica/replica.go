@@ -100,11 +100,7 @@ func (r *replica) broken(err error) kerror.Code {
 		return kerror.OffsetOutOfRange
 	}
 	r.logger().Error("log failed", zap.Error(err))
-	var failed *partition.FailedError
-	if errors.As(err, &failed) {
-		r.set.StorageFailed(err)
-	}
-	return kerror.KafkaStorageError
+	return kerror.KafkaStorageError // if all of the directory has, it says so itself: see Set.DirFailed
 }
 
 // wakes is who is to be called when locks are released.

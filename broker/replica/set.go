@@ -35,8 +35,12 @@ type ISRs interface {
 type Config struct {
 	// Self is this broker's id.
 	Self int32
-	// Dirs hold the logs. The Set closes them.
-	Dirs []*partition.Dir
+	// Dirs hold the logs. The Set closes them. FailedDirs could not be opened.
+	Dirs       []*partition.Dir
+	FailedDirs []FailedDir
+	// OfflineChanged, if set, is called when other replicas are offline than before; see
+	// Set.Offline. It must not wait.
+	OfflineChanged func()
 	// Topic returns a topic's settings.
 	Topic func(image *metadata.Image, topic string) partition.Config
 	ISRs  ISRs
@@ -104,18 +108,23 @@ type Set struct {
 	// epoch is the broker's, 0 while it is not registered.
 	epoch   atomic.Int64
 	drained atomic.Bool
+	retired atomic.Bool // nothing is fetched any more
 	begun   atomic.Bool // a leadership has begun since followers were told last
 	failed  failure
 
 	// applying is held while roles change: by Apply, and by Registered, which does it again.
 	applying sync.Mutex
 	leaders  map[string]func(partition, epoch int32, gained bool)
-	stale    bool // directories of deleted topics have been looked for
+	stale    bool                    // directories of deleted topics have been looked for
+	twins    []*replica              // whose partition another directory has too, until then
+	down     map[*partition.Dir]bool // have failed
 
 	image atomic.Pointer[metadata.Image] // the newest one applied; nil before the first
 
-	mu     sync.RWMutex // guards topics; leaf
-	topics map[string]map[int32]*replica
+	mu      sync.RWMutex // guards what follows; leaf
+	topics  map[string]map[int32]*replica
+	offline offline
+	placing map[*partition.Dir]int // logs that are being made
 }
 
 // failure tells once that storage has failed.
@@ -130,7 +139,8 @@ func Open(cfg Config) *Set {
 	cfg = cfg.withDefaults()
 	s := &Set{
 		cfg: cfg, log: cfg.Logger.Named("replica"), began: time.Now(),
-		leaders: map[string]func(int32, int32, bool){}, topics: map[string]map[int32]*replica{},
+		leaders: map[string]func(int32, int32, bool){}, topics: map[string]map[int32]*replica{}, offline: offline{}, placing: map[*partition.Dir]int{},
+		down: map[*partition.Dir]bool{},
 	}
 	s.failed.done = make(chan struct{})
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -139,12 +149,12 @@ func Open(cfg Config) *Set {
 	s.follow.init(s)
 	for _, d := range cfg.Dirs {
 		for _, l := range d.Logs() {
-			s.put(newReplica(s, d, l))
+			s.adopt(newReplica(s, d, l))
 		}
 	}
 	for _, d := range cfg.Dirs {
 		if err := d.Err(); err != nil {
-			s.StorageFailed(err)
+			s.DirFailed(d, err)
 		}
 	}
 	s.wg.Go(s.scanLagging)
@@ -160,8 +170,7 @@ func (s *Set) OnLeader(topic string, f func(partition, epoch int32, gained bool)
 	s.leaders[topic] = f
 }
 
-// Failed is closed when a log directory has failed: the broker has to stop, for nobody but the
-// other replicas knows what is missing. Err says why then.
+// Failed is closed when all log directories have failed: the broker has to stop. Err says why then.
 func (s *Set) Failed() <-chan struct{} { return s.failed.done }
 
 // Err is why the storage has failed, nil if it has not.
@@ -174,12 +183,11 @@ func (s *Set) Err() error {
 	}
 }
 
-// StorageFailed takes note that a directory has failed.
-func (s *Set) StorageFailed(err error) {
+func (s *Set) storageFailed(err error) {
 	s.failed.once.Do(func() {
 		s.failed.err = err
 		close(s.failed.done)
-		s.log.Error("log directory failed; the broker has to stop", zap.Error(err))
+		s.log.Error("no log directory is left; the broker has to stop", zap.Error(err))
 	})
 }
 
@@ -216,6 +224,9 @@ func (s *Set) find(tp metadata.TopicPartition) (*replica, kerror.Code) {
 	if r := s.lookup(tp.Topic, tp.Partition); r != nil {
 		return r, kerror.OK
 	}
+	if s.isOffline(tp) {
+		return nil, kerror.KafkaStorageError
+	}
 	if image := s.image.Load(); image != nil && image.Partition(tp.Topic, tp.Partition) != nil {
 		return nil, kerror.NotLeaderOrFollower
 	}
@@ -246,6 +257,10 @@ func (s *Set) of(topic string) []*replica {
 	return all
 }
 
+// Retire has this broker follow nobody any more: it is about to stop, and what it fetches would take
+// it back into ISRs out of which the controller has taken it.
+func (s *Set) Retire() { s.retired.Store(true) }
+
 // Drain answers whoever waits, and lets nobody wait from then on.
 func (s *Set) Drain() {
 	s.drained.Store(true)
@@ -264,7 +279,8 @@ func (s *Set) Close() error {
 	s.wg.Wait()
 	var first error
 	for _, d := range s.cfg.Dirs {
-		if err := d.Close(); err != nil && first == nil {
+		err := d.Close()
+		if err != nil && first == nil && (d.Err() == nil || s.Err() != nil) { // else it has been said
 			first = fmt.Errorf("close logs: %w", err)
 		}
 	}
