@@ -16,6 +16,8 @@ const (
 	lastOfNoTxns = "no transaction comes before that place"
 )
 
+var errHole = errors.New("a transaction is not whole and more follows it")
+
 // End is how a transaction log ends.
 type End uint8
 
@@ -23,7 +25,7 @@ const (
 	EndOpen   End = iota // not reached yet
 	EndPadded            // by the zeros that the file was made longer with
 	EndFile              // by the end of the file
-	EndCut               // within a record, which was never acknowledged
+	EndCut               // within the last record, which was never acknowledged
 )
 
 // LogReader reads a transaction log record by record.
@@ -113,8 +115,7 @@ func (l *LogReader) record() ([]byte, error) {
 	sum := in.int64()
 	b := in.buffer()
 	if in.err == nil && len(b) == 0 {
-		l.end = EndPadded
-		return nil, nil
+		return nil, l.ends(EndPadded)
 	}
 	// The checksum before the next byte is taken, which may move the buffer.
 	got := int64(adler32.Checksum(b))
@@ -129,12 +130,31 @@ func (l *LogReader) record() ([]byte, error) {
 	case in.err != nil:
 		return nil, in.err
 	case tail[0] != endOfRecord:
-		l.end = EndCut // its end had not reached the disk
-		return nil, nil
+		return nil, l.ends(EndCut) // its end had not reached the disk
 	case got != sum:
 		return nil, fmt.Errorf("%w of a transaction: 0x%x, want 0x%x", errSeal, got, sum)
 	}
 	return b, nil
+}
+
+// ends ends the log, if nothing but padding follows.
+//
+// Differs from ZooKeeper, which looks no further: it takes a hole in the middle of a
+// file for its end and goes on without the rest.
+func (l *LogReader) ends(how End) error {
+	in := l.in
+	for in.fill(1) {
+		for _, c := range in.take(len(in.buf) - in.pos) {
+			if c != 0 {
+				return errHole
+			}
+		}
+	}
+	if in.err != nil {
+		return in.err
+	}
+	l.end = how
+	return nil
 }
 
 // LogWriter writes a transaction log.
