@@ -178,6 +178,10 @@ type Config struct {
 	// FourLetterWords are the four-letter words answered, "*" for all; default
 	// srvr, with ReadOnlyMode isro too [4lw.commands.whitelist].
 	FourLetterWords []string
+	// Control opens the socket holt.sock in DataDir, by which programs on this
+	// machine get checkpoints of the tree for backup and export. FS must be the
+	// operating system's. Default false.
+	Control bool
 	// MetricsAddr is the host:port of GET /metrics, or Off (default)
 	// [metricsProvider.httpHost, metricsProvider.httpPort].
 	MetricsAddr string

@@ -36,6 +36,7 @@
 //	watchMember  waits for the failure that ends the member
 //	quorum's     raft loop, log writer, apply, one sender per peer (package quorum)
 //	admin's      HTTP
+//	control's    HTTP on the socket in the data directory, one per connection
 //
 // # Invariants
 //

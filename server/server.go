@@ -83,6 +83,7 @@ type Server struct {
 	metricsOn net.Listener  // nil if off
 	adminOn   net.Listener  // nil if off, or taken
 	http      []*admin.HTTP // of the two above
+	control   *control // nil if off
 	stop      chan struct{}
 	fail      chan error
 	closeOnce sync.Once
@@ -144,6 +145,11 @@ func (s *Server) start() error {
 		return err
 	}
 	s.serveOperators()
+	if s.cfg.Control {
+		if err := s.serveControl(); err != nil {
+			return err
+		}
+	}
 	s.wg.Add(3)
 	go s.runTicker()
 	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
@@ -313,6 +319,9 @@ func (s *Server) close() error {
 		errs = append(errs, ignoreClosed(l.Close()))
 	}
 	errs = append(errs, s.closeOperators())
+	if s.control != nil {
+		errs = append(errs, s.control.close())
+	}
 	close(s.stop)
 	s.dropClients(everyone)
 	if s.pipeline.srv != nil {

@@ -49,6 +49,9 @@ func (t *treeState) path(number int) string {
 // open opens the tree named by tree.current, or a new one, and removes what a
 // crash left of others.
 func (t *treeState) open() error {
+	if err := refuseHalfFounded(t.fs, t.dir); err != nil {
+		return err
+	}
 	number, err := t.readCurrent()
 	if err != nil {
 		return err

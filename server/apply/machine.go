@@ -96,10 +96,7 @@ func (m *Machine) load(store Store) error {
 	}
 	sessions := session.NewTable()
 	err = store.EachRecord([]byte(keySession), func(key, value []byte) error {
-		if len(key) != len(keySession)+8 {
-			return fmt.Errorf("key %x", key)
-		}
-		f, err := session.DecodeFacts(wire.SessionID(binary.BigEndian.Uint64(key[len(keySession):])), value)
+		f, err := decodeSession(key, value)
 		sessions.Load(f)
 		return err
 	})
