@@ -118,6 +118,8 @@ func (a *app) newRoot() *cobra.Command {
 	root.AddCommand(a.newDev())
 	root.AddCommand(a.newBroker())
 	a.addKafka(root)
+	root.AddCommand(a.newImport())
+	root.AddCommand(a.newExport())
 	root.AddCommand(a.newBench())
 	root.AddCommand(a.newVersion())
 	return root

@@ -67,6 +67,7 @@ func (a *app) serve(args []string, f *serveFlags) error {
 	}
 	cfg := res.Config
 	cfg.Logger = log
+	cfg.Control = true
 	return a.runMember(cfg, log)
 }
 
