@@ -19,6 +19,9 @@ type MemberConfig struct {
 	// Learner is a member that follows but does not vote (an observer in
 	// ZooKeeper's words).
 	Learner bool
+	// Store, if not zero, identifies the member's log (see Member.Store): one that comes
+	// with another log is refused. Zero: the log that it is first seen with.
+	Store [16]byte
 }
 
 // Leadership is who leads, as this member sees it.
@@ -31,8 +34,7 @@ type Leadership struct {
 
 // Config of a Member. The zero value of a field means its default.
 type Config struct {
-	// ID is this member's, not 0 and never used for another member, also not
-	// after this one was removed. It must be among Members if the log is empty,
+	// ID is this member's, not 0. It must be among Members if the log is empty,
 	// unless Join is set.
 	ID uint64
 

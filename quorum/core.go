@@ -54,8 +54,8 @@ type Core struct {
 
 	lead           Leadership
 	role           raft.StateType
-	hard           storage.Hard   // as last handed out
-	members        []MemberConfig // of the configuration in force
+	hard           storage.Hard // as last handed out
+	roster         roster       // of the configuration in force
 	membersChanged bool
 	confIndex      uint64 // from which it is in force
 	commitTerm     uint64 // of the newest entry known to be committed
@@ -84,7 +84,7 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 		return nil, fmt.Errorf("log knows no configuration at %d", cfg.Applied)
 	}
 	c.confIndex = conf.Index
-	if c.members, err = decodeMembers(conf.Members); err != nil {
+	if c.roster, err = decodeRoster(conf.Members, conf.State); err != nil {
 		return nil, fmt.Errorf("configuration at %d: %w", conf.Index, err)
 	}
 	defer func() {
@@ -153,7 +153,7 @@ func (c *Core) Err() error { return c.err }
 func (c *Core) Leadership() Leadership { return c.lead }
 
 // Members returns the members of the configuration in force, ascending by id.
-func (c *Core) Members() []MemberConfig { return slices.Clone(c.members) }
+func (c *Core) Members() []MemberConfig { return slices.Clone(c.roster.members) }
 
 // Tick advances the clock by one unit.
 func (c *Core) Tick() {
@@ -163,6 +163,7 @@ func (c *Core) Tick() {
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
 	c.stallTick()
+	c.leaveJoint()
 	c.upkeep.tick(c)
 }
 

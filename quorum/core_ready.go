@@ -228,12 +228,13 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 		a.Confs = []storage.Conf{{Index: md.GetIndex(), State: md.GetConfState(), Members: s.GetData()}}
 		c.jobs.incoming = ""
 		c.upkeep.installed(md.GetIndex())
-		members, err := decodeMembers(s.GetData())
+		r, err := decodeRoster(s.GetData(), md.GetConfState())
 		if err != nil {
 			c.fail(fmt.Errorf("members of snapshot at %d: %w", md.GetIndex(), err))
 			return
 		}
-		c.members, c.membersChanged, c.confIndex = members, true, md.GetIndex()
+		a.Confs[0].Forget = r.strangers(&c.roster)
+		c.roster, c.membersChanged, c.confIndex = r, true, md.GetIndex()
 	}
 }
 
@@ -301,4 +302,5 @@ func (c *Core) Applied(a *Apply) {
 	defer c.guard("apply")
 	c.jobs.applied = max(c.jobs.applied, a.Entries[len(a.Entries)-1].Index)
 	c.note(c.rn.Step(a.resp))
+	c.leaveJoint()
 }

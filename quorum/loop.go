@@ -47,11 +47,11 @@ func (m *Member) feed(ev *events) {
 	for _, msg := range ev.msgs {
 		c.Step(msg)
 	}
-	for _, f := range ev.calls {
-		f(c)
-	}
 	if len(ev.proposals) > 0 {
 		c.Propose(ev.term, ev.proposals...)
+	}
+	for _, f := range ev.calls {
+		f(c) // Idle has to see what was proposed before it was asked
 	}
 	if len(ev.reads) > 0 {
 		c.Read(ev.reads...)

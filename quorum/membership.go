@@ -1,9 +1,7 @@
 package quorum
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -18,13 +16,20 @@ import (
 	"holt/quorum/storage"
 )
 
-// MembershipChange is applied as a whole, through joint consensus where
-// needed.
+// MembershipChange is applied as a whole. One that is more than a single step
+// goes through joint consensus:
+//
+//	old ──▶ old and new: both majorities are needed ──▶ new
+//	     entry 1                                   entry 2, by whoever leads then
+//
+// The second entry follows by itself. Only it brings Data: who is told of the change can
+// end the members that it removes.
 type MembershipChange struct {
 	// Add are new members, voters that become learners, learners that become
 	// voters, or members with a new address.
 	Add []MemberConfig
-	// Remove are ids. They are never used again.
+	// Remove are ids. A member that comes back after its removal is refused
+	// (ErrRemoved) until its id is added again, with an empty log.
 	Remove []uint64
 	// Data is the entry that the state machine sees when the change takes
 	// effect.
@@ -47,6 +52,9 @@ func (c MembershipChange) confChange() *raftpb.ConfChangeV2 {
 			single(raftpb.ConfChangeAddNode, m.ID)
 		}
 	}
+	if len(cc.Changes) > 1 {
+		cc.Transition = raftpb.ConfChangeTransition_ConfChangeTransitionJointExplicit.Enum()
+	}
 	return cc
 }
 
@@ -63,7 +71,7 @@ func (c *Core) ProposeChange(change MembershipChange) (err error) {
 		return ErrNotLeader
 	}
 	conf, ok := c.log.ConfAt(c.jobs.applied)
-	if !ok || c.changes.ownFirst == 0 || c.jobs.applied < c.changes.ownFirst || c.jobs.applied < c.changes.last || len(conf.State.VotersOutgoing) > 0 {
+	if !ok || !c.changesKnown() || len(conf.State.VotersOutgoing) > 0 {
 		return ErrChangePending
 	}
 	cc := change.confChange()
@@ -75,6 +83,24 @@ func (c *Core) ProposeChange(change MembershipChange) (err error) {
 	}
 	c.changes.last = math.MaxUint64 // until it is seen in the log
 	return nil
+}
+
+// changesKnown: this leader has applied every change of membership in its log.
+func (c *Core) changesKnown() bool {
+	g := &c.changes
+	return g.ownFirst != 0 && c.jobs.applied >= g.ownFirst && c.jobs.applied >= g.last
+}
+
+// leaveJoint proposes the second half of a change, if this member leads and the first is in
+// force. While leadership is being handed over it is refused; the next tick tries again.
+func (c *Core) leaveJoint() {
+	if !c.lead.Self || !c.roster.joint || !c.changesKnown() || c.jobs.applied < c.confIndex {
+		return
+	}
+	cc := &raftpb.ConfChangeV2{Context: append(encodeMembers(nil), c.roster.leave...)}
+	if err := c.rn.ProposeConfChange(cc); err == nil {
+		c.changes.last = math.MaxUint64 // until it is seen in the log
+	}
 }
 
 // changes are the changes of membership in this leader's log.
@@ -115,6 +141,14 @@ func checkChange(conf *raftpb.ConfState, cc *raftpb.ConfChangeV2) error {
 	} else {
 		_, _, err = changer.Simple(cc.GetChanges()...)
 	}
+	return err
+}
+
+// StartChange proposes a change and does not wait for it: it is in force when the state machine
+// sees its Data. See Core.ProposeChange for the errors.
+func (m *Member) StartChange(change MembershipChange) error {
+	err := ErrClosed
+	m.do(func(c *Core) { err = c.ProposeChange(change) })
 	return err
 }
 
@@ -159,20 +193,17 @@ func (c *Core) inForce(change MembershipChange) bool {
 	if c.Status().Joint {
 		return false
 	}
-	find := func(id uint64) (MemberConfig, bool) {
-		i := slices.IndexFunc(c.members, func(m MemberConfig) bool { return m.ID == id })
-		if i < 0 {
-			return MemberConfig{}, false
-		}
-		return c.members[i], true
-	}
 	for _, want := range change.Add {
-		if got, ok := find(want.ID); !ok || got != want {
+		got, ok := c.roster.find(want.ID)
+		if want.Store == ([16]byte{}) {
+			want.Store = got.Store
+		}
+		if !ok || got != want {
 			return false
 		}
 	}
 	for _, id := range change.Remove {
-		if _, ok := find(id); ok {
+		if _, ok := c.roster.find(id); ok {
 			return false
 		}
 	}
@@ -200,35 +231,15 @@ func (c *Core) applyConfChange(e *raftpb.Entry) (storage.Conf, []byte, error) {
 		}
 	}
 	state := c.rn.ApplyConfChange(cc)
-	c.members, c.membersChanged, c.confIndex = mergeMembers(c.members, added, state), true, e.GetIndex()
-	return storage.Conf{Index: e.GetIndex(), State: state, Members: encodeMembers(c.members)}, data, nil
-}
-
-// mergeMembers returns the members of state, with the addresses known so far
-// overridden by those of added, ascending by id.
-func mergeMembers(known, added []MemberConfig, state *raftpb.ConfState) []MemberConfig {
-	var out []MemberConfig
-	for _, set := range []struct {
-		ids     []uint64
-		learner bool
-	}{{state.Voters, false}, {state.VotersOutgoing, false}, {state.Learners, true}, {state.LearnersNext, true}} {
-		for _, id := range set.ids {
-			if slices.ContainsFunc(out, func(m MemberConfig) bool { return m.ID == id }) {
-				continue
-			}
-			m := MemberConfig{ID: id, Learner: set.learner}
-			for _, from := range [][]MemberConfig{known, added} {
-				for _, k := range from {
-					if k.ID == id {
-						m.Addr = k.Addr
-					}
-				}
-			}
-			out = append(out, m)
-		}
+	before := c.roster
+	c.roster = before.next(added, state, e.GetIndex())
+	if c.roster.joint {
+		c.roster.leave, data = data, nil
 	}
-	slices.SortFunc(out, byID)
-	return out
+	c.membersChanged, c.confIndex = true, e.GetIndex()
+	conf := storage.Conf{Index: e.GetIndex(), State: state, Members: c.roster.encode()}
+	conf.Forget = c.roster.strangers(&before)
+	return conf, data, nil
 }
 
 // foundingConf is the configuration all founders write down by themselves.
@@ -243,62 +254,5 @@ func foundingConf(members []MemberConfig) storage.Conf {
 			state.Voters = append(state.Voters, m.ID)
 		}
 	}
-	return storage.Conf{Index: foundingIndex, State: state, Members: encodeMembers(sorted)}
-}
-
-func byID(a, b MemberConfig) int { return cmp.Compare(a.ID, b.ID) }
-
-var errMembers = errors.New("malformed list of members")
-
-// encodeMembers writes count, then id, learner and address of each.
-func encodeMembers(members []MemberConfig) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(members)))
-	for _, m := range members {
-		b = binary.AppendUvarint(b, m.ID)
-		learner := byte(0)
-		if m.Learner {
-			learner = 1
-		}
-		b = append(b, learner)
-		b = binary.AppendUvarint(b, uint64(len(m.Addr)))
-		b = append(b, m.Addr...)
-	}
-	return b
-}
-
-// splitMembers decodes a list and returns what follows it.
-func splitMembers(b []byte) (members []MemberConfig, rest []byte, err error) {
-	uvarint := func() uint64 {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			err = errMembers
-			return 0
-		}
-		b = b[n:]
-		return v
-	}
-	for n := uvarint(); err == nil && n > 0; n-- {
-		m := MemberConfig{ID: uvarint()}
-		if err != nil || len(b) == 0 {
-			return nil, nil, errMembers
-		}
-		m.Learner = b[0] != 0
-		b = b[1:]
-		size := uvarint()
-		if err != nil || size > uint64(len(b)) {
-			return nil, nil, errMembers
-		}
-		m.Addr = string(b[:size])
-		b = b[size:]
-		members = append(members, m)
-	}
-	return members, b, err
-}
-
-func decodeMembers(b []byte) ([]MemberConfig, error) {
-	members, rest, err := splitMembers(b)
-	if err == nil && len(rest) > 0 {
-		err = errMembers
-	}
-	return members, err
+	return storage.Conf{Index: foundingIndex, State: state, Members: (&roster{members: sorted}).encode()}
 }

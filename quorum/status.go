@@ -54,12 +54,12 @@ func (c *Core) Status() Status {
 	s := Status{ID: c.cfg.ID, Leadership: c.lead, Commit: c.hard.Commit, Applied: c.jobs.applied, LogBytes: c.log.Bytes()}
 	s.First, _ = c.log.FirstIndex()
 	s.Last, _ = c.log.LastIndex()
-	s.Members = slices.Clone(c.members)
+	s.Members = slices.Clone(c.roster.members)
 	s.Role = map[raft.StateType]string{
 		raft.StateFollower: "follower", raft.StatePreCandidate: "pre-candidate",
 		raft.StateCandidate: "candidate", raft.StateLeader: "leader",
 	}[c.role]
-	for _, m := range c.members {
+	for _, m := range c.roster.members {
 		if m.ID == c.cfg.ID && m.Learner {
 			s.Role = "learner"
 		}
@@ -83,6 +83,21 @@ func (c *Core) Status() Status {
 	return s
 }
 
+// Idle reports whether this member leads and has applied everything that was proposed to it: as
+// long as nothing further is, the state machine stays as it is. A change of membership that
+// was begun by others counts, too.
+func (m *Member) Idle() (idle bool) {
+	m.do(func(c *Core) { idle = c.Idle() })
+	return idle
+}
+
+// Idle is Member.Idle.
+func (c *Core) Idle() bool {
+	last, err := c.log.LastIndex()
+	return err == nil && c.lead.Self && len(c.proposals.queue) == 0 && c.jobs.appended == c.jobs.appendSeq &&
+		last == c.jobs.applied && c.changesKnown()
+}
+
 var errNobody = errors.New("nobody to hand leadership to")
 
 // TransferLeadership hands leadership to a voter, 0 for the one whose log is
@@ -93,6 +108,10 @@ func (m *Member) TransferLeadership(to uint64) error {
 	defer cancel()
 	return m.transfer(ctx, to)
 }
+
+// HandOver begins to hand leadership to a voter, if this member leads. It does not wait: whether it
+// came about is told by OnLeadership.
+func (m *Member) HandOver(to uint64) { m.do(func(c *Core) { c.Transfer(to) }) }
 
 func (m *Member) transfer(ctx context.Context, to uint64) error {
 	var started Leadership

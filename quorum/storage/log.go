@@ -28,6 +28,9 @@ type Conf struct {
 	State *raftpb.ConfState
 	// Members is the caller's: who the members are and where. Opaque here.
 	Members []byte
+	// Forget are members whose identity (Write.Peer) is not theirs any more. Not
+	// part of the configuration: it is empty in what ConfAt returns.
+	Forget []uint64
 }
 
 // Install is a snapshot whose files lie in Dir and which the state machine is

@@ -145,6 +145,7 @@ type staged struct {
 	install *Install
 	bytes   int64
 	reset   bool // the entries held in memory are void
+	forget  []uint64
 	// durable: there is something that has to be on disk; promised: a hard state
 	// has to, if it is not.
 	durable, promised bool
@@ -274,6 +275,12 @@ func (s *staged) addConf(c Conf) error {
 	// before. Copy, since readers hold the old slice.
 	i, found := slices.BinarySearchFunc(s.confs, c.Index, func(c Conf, i uint64) int { return cmp.Compare(c.Index, i) })
 	s.confs = slices.Clone(s.confs)
+	for _, id := range c.Forget {
+		if err := s.b.Delete(indexKey(prefixPeer, id), nil); err != nil {
+			return fmt.Errorf("forget peer %d: %w", id, err)
+		}
+	}
+	s.forget, c.Forget = append(s.forget, c.Forget...), nil
 	if found {
 		s.confs[i] = c
 	} else {
@@ -377,6 +384,9 @@ func (l *Log) publish(s *staged) {
 		l.mu.recent.push(p.e, p.crc)
 	}
 	l.mu.recent.dropTo(s.begin.index)
+	for _, id := range s.forget {
+		delete(l.mu.peers, id)
+	}
 	l.mu.hard, l.mu.begin, l.mu.last = s.hard, s.begin, s.last
 	l.mu.confs, l.mu.install, l.mu.bytes = s.confs, s.install, max(s.bytes, 0)
 }
