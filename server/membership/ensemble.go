@@ -1,0 +1,231 @@
+package membership
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"holt/wire"
+)
+
+// Ensemble is all members, ascending by id. Never changed once made.
+type Ensemble struct {
+	Servers []Server
+	// Version is the zxid of the change that made it, 0 if there was none.
+	Version uint64
+}
+
+// Find returns a member, false if there is none of that id.
+func (e *Ensemble) Find(id uint64) (Server, bool) {
+	i, ok := slices.BinarySearchFunc(e.Servers, id, func(s Server, id uint64) int { return cmp.Compare(s.ID, id) })
+	if !ok {
+		return Server{}, false
+	}
+	return e.Servers[i], true
+}
+
+// Voters counts the participants.
+func (e *Ensemble) Voters() (n int) {
+	for i := range e.Servers {
+		if !e.Servers[i].Observer {
+			n++
+		}
+	}
+	return n
+}
+
+// Lines are the servers' lines.
+func (e *Ensemble) Lines() []string {
+	lines := make([]string, len(e.Servers))
+	for i := range e.Servers {
+		lines[i] = e.Servers[i].Line()
+	}
+	return lines
+}
+
+// Text is what /zookeeper/config holds.
+func (e *Ensemble) Text() string { return Text(strings.Join(e.Lines(), "\n"), e.Version) }
+
+// Text adds the version to servers' lines.
+func Text(lines string, version uint64) string {
+	if lines == "" {
+		return fmt.Sprintf("version=%x", version)
+	}
+	return fmt.Sprintf("%s\nversion=%x", lines, version)
+}
+
+// Parse reads what Text wrote. Empty text is an ensemble without servers.
+func Parse(text string) (Ensemble, error) {
+	var e Ensemble
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		key, value, _ := strings.Cut(line, "=")
+		id, isServer := strings.CutPrefix(key, "server.")
+		var err error
+		switch {
+		case line == "":
+		case key == "version":
+			e.Version, err = strconv.ParseUint(value, 16, 64)
+		case isServer:
+			var n uint64
+			var s Server
+			if n, err = strconv.ParseUint(id, 10, 64); err == nil {
+				s, err = ParseServer(n, value)
+			}
+			e.put(s)
+		default:
+			err = errors.New("unknown key")
+		}
+		if err != nil {
+			return Ensemble{}, fmt.Errorf("line %q: %w", line, err)
+		}
+	}
+	return e, nil
+}
+
+// put adds s, in place of a server of its id.
+func (e *Ensemble) put(s Server) {
+	i, ok := slices.BinarySearchFunc(e.Servers, s.ID, func(s Server, id uint64) int { return cmp.Compare(s.ID, id) })
+	if ok {
+		e.Servers[i] = s
+	} else {
+		e.Servers = slices.Insert(e.Servers, i, s)
+	}
+}
+
+// outcomeOf is what the original answers to a server that cannot be read.
+func outcomeOf(err error) wire.ErrCode {
+	switch {
+	case err == nil:
+		return wire.OK
+	case errors.Is(err, errRange):
+		return wire.ErrMarshallingError
+	}
+	return wire.ErrBadArguments
+}
+
+func split(list string) (items []string) {
+	for _, item := range strings.Split(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// Next is an incremental change: servers that join, or join anew with other addresses or another
+// role, and ids that leave, each separated by commas. Ids that leave and are not there are
+// ignored. The outcome is OK, or BadArguments, or, for what the original cannot read either,
+// MarshallingError. The version is the caller's to set.
+func (e *Ensemble) Next(joining, leaving string) (Ensemble, wire.ErrCode) {
+	next := Ensemble{Servers: slices.Clone(e.Servers)}
+	for _, item := range split(leaving) {
+		id, err := strconv.ParseInt(item, 10, 64)
+		if err != nil {
+			return Ensemble{}, wire.ErrMarshallingError
+		}
+		next.Servers = slices.DeleteFunc(next.Servers, func(s Server) bool { return s.ID == uint64(id) })
+	}
+	for _, item := range split(joining) {
+		if code := next.join(item); code != wire.OK {
+			return Ensemble{}, code
+		}
+	}
+	return next, wire.OK
+}
+
+func (e *Ensemble) join(item string) wire.ErrCode {
+	parts := split(strings.ReplaceAll(item, "=", ","))
+	if len(parts) != 2 {
+		return wire.ErrBadArguments
+	}
+	id, err := strconv.ParseInt(parts[0][strings.LastIndexByte(parts[0], '.')+1:], 10, 64)
+	if err != nil {
+		return wire.ErrMarshallingError
+	}
+	s, err := ParseServer(uint64(id), parts[1])
+	if err != nil {
+		return outcomeOf(err)
+	}
+	if s.ClientPort == 0 || !validID(id) {
+		return wire.ErrBadArguments
+	}
+	for i := range e.Servers {
+		other := &e.Servers[i]
+		for _, a := range s.addresses() {
+			if other.ID != s.ID && slices.Contains(other.addresses(), a) {
+				return wire.ErrBadArguments
+			}
+		}
+	}
+	e.put(s)
+	return wire.OK
+}
+
+// validID: Differs from ZooKeeper, which takes any number: ids are the top byte of session ids
+// there, too, and clash beyond it.
+func validID(id int64) bool { return id >= 1 && id <= IDMax }
+
+// Replace is a change as a whole: all servers, separated by commas or line feeds, as in a
+// dynamic configuration file. standalone: one voter would be a standalone server
+// [standaloneEnabled].
+func Replace(members string, standalone bool) (Ensemble, wire.ErrCode) {
+	var e Ensemble
+	for line := range strings.Lines(strings.ReplaceAll(members, ",", "\n")) {
+		key, value := property(line)
+		id, isServer := strings.CutPrefix(key, "server.")
+		switch {
+		case key == "":
+		case key == "version":
+			if _, err := strconv.ParseUint(value, 16, 63); err != nil {
+				return Ensemble{}, wire.ErrMarshallingError
+			}
+		case !isServer: // groups and weights, too
+			return Ensemble{}, wire.ErrBadArguments
+		default:
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err != nil {
+				return Ensemble{}, wire.ErrMarshallingError
+			}
+			s, err := ParseServer(uint64(n), value)
+			if err != nil {
+				return Ensemble{}, outcomeOf(err)
+			}
+			if !validID(n) {
+				return Ensemble{}, wire.ErrBadArguments
+			}
+			e.put(s)
+		}
+	}
+	voters := e.Voters()
+	observers := len(e.Servers) - voters
+	if voters == 0 && (observers > 0 || !standalone) || voters == 1 && standalone && observers > 0 {
+		return Ensemble{}, wire.ErrMarshallingError
+	}
+	return e, wire.OK
+}
+
+// property reads a line of a Java properties file, without what such files can do with backslashes.
+func property(line string) (key, value string) {
+	line = strings.TrimSpace(line)
+	if line == "" || line[0] == '#' || line[0] == '!' {
+		return "", ""
+	}
+	i := strings.IndexAny(line, "=: \t")
+	if i < 0 {
+		return line, ""
+	}
+	return line[:i], strings.TrimLeft(strings.TrimSpace(line[i+1:]), "= \t")
+}
+
+// EnoughVoters is the check that follows both: a change to fewer than two voters, one where
+// there are no standalone servers, is a bad argument.
+func (e *Ensemble) EnoughVoters(standalone bool) bool {
+	if standalone {
+		return e.Voters() >= 2
+	}
+	return e.Voters() >= 1
+}

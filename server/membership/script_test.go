@@ -1,0 +1,92 @@
+package membership
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"holt/wire"
+)
+
+// Directives of the scripts, on one ensemble that changes:
+//
+//	parse     the input becomes the ensemble
+//	next      [joining=...] [leaving=...]: an incremental change
+//	replace   [alone]: the input as a change as a whole; alone: standaloneEnabled
+//
+// A change that is refused leaves the ensemble as it is. Afterwards it is printed.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
+		var e Ensemble
+		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+			next, code := e, wire.OK
+			switch d.Cmd {
+			case "parse":
+				parsed, err := Parse(d.Input)
+				if err != nil {
+					return err.Error()
+				}
+				next = parsed
+				if again, err := Parse(parsed.Text()); err != nil || fmt.Sprint(again) != fmt.Sprint(parsed) {
+					t.Errorf("%s: read again: %v %v", d.Pos, again, err)
+				}
+			case "next":
+				var joining, leaving string
+				for _, a := range d.CmdArgs {
+					switch a.Key {
+					case "joining":
+						joining = joinVals(a.Vals)
+					case "leaving":
+						leaving = joinVals(a.Vals)
+					}
+				}
+				if joining == "" {
+					joining = d.Input
+				}
+				next, code = e.Next(joining, leaving)
+			case "replace":
+				next, code = Replace(d.Input, d.HasArg("alone"))
+			default:
+				t.Fatalf("%s: unknown directive", d.Pos)
+			}
+			if code != wire.OK {
+				return code.String()
+			}
+			version := e.Version
+			e = next
+			if d.Cmd != "parse" {
+				e.Version = version + 1
+			}
+			return fmt.Sprintf("%s\nvoters %d, enough %v, without standalone %v", e.Text(), e.Voters(), e.EnoughVoters(true), e.EnoughVoters(false))
+		})
+	})
+}
+
+func joinVals(vals []string) (s string) {
+	for i, v := range vals {
+		if i > 0 {
+			s += ","
+		}
+		s += v
+	}
+	return s
+}
+
+func FuzzChange(f *testing.F) {
+	f.Add("server.1=a:1:2;3,server.2=[::1]:1:2:observer;[::]:3", "1,x", "server.1=a:1:2\nversion=1f")
+	f.Add("server.1=a:1:2:participant;b:3", "", "group.1=1:2,weight.1=1")
+	f.Fuzz(func(t *testing.T, joining, leaving, members string) {
+		whole, code := Replace(members, true)
+		if code != wire.OK {
+			whole = Ensemble{}
+		}
+		next, code := whole.Next(joining, leaving)
+		if code != wire.OK {
+			return
+		}
+		if again, err := Parse(next.Text()); err == nil && again.Text() != next.Text() {
+			t.Errorf("%q became %q", next.Text(), again.Text())
+		}
+	})
+}
