@@ -138,7 +138,7 @@ func (s *Server) tellDigest() {
 	msg := []byte{byte(messageDigest)}
 	msg = binary.BigEndian.AppendUint64(msg, index)
 	msg = binary.BigEndian.AppendUint64(msg, digest)
-	for _, m := range s.cfg.Members {
+	for _, m := range s.members().Servers {
 		if m.ID == s.cfg.MemberID {
 			continue
 		}
@@ -161,13 +161,5 @@ func (s *Server) heardDigest(from uint64, msg []byte) error {
 	return nil
 }
 
-// voters counts the voting members of the configuration.
-func (s *Server) voters() int {
-	n := 0
-	for i := range s.cfg.Members {
-		if !s.cfg.Members[i].Observer {
-			n++
-		}
-	}
-	return n
-}
+// voters counts the voting members.
+func (s *Server) voters() int { return s.members().Voters() }

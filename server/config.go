@@ -442,16 +442,3 @@ func validateAddr(addr string) error {
 	}
 	return nil
 }
-
-// line is the member's server line, as ZooKeeper prints it.
-func (m *Member) line() string {
-	role := "participant"
-	if m.Observer {
-		role = "observer"
-	}
-	line := fmt.Sprintf("server.%d=%s:%d:%d:%s", m.ID, m.Host, m.QuorumPort, m.ElectionPort, role)
-	if m.ClientAddr != "" {
-		line += ";" + m.ClientAddr
-	}
-	return line
-}

@@ -56,6 +56,9 @@ func (c *conn) pushWrite(h wire.RequestHeader, payload []byte) error {
 	if last := c.fifo.last(); last != nil && last.kind == kindRead {
 		r.flags = apply.AfterRead
 	}
+	if h.Op == wire.OpReconfig {
+		r.flags |= apply.Admit
+	}
 	if c.barrier > 0 {
 		r.kind, r.payload = kindHeld, bytes.Clone(payload)
 		c.pushLocked(r)

@@ -10,7 +10,6 @@ import (
 	"holt/quorum"
 	"holt/server/apply"
 	"holt/wire"
-	"holt/znode"
 )
 
 // What only a leader does: stamp entries with its time, expire sessions, reap
@@ -224,25 +223,6 @@ func (s *Server) rearm(now int64) {
 	s.tracker.Reset()
 	for _, f := range s.machine.Sessions().All() {
 		s.tracker.Add(f, now)
-	}
-}
-
-// proposeMembership has the text of /zookeeper/config say who is in the
-// ensemble. A server on its own has an empty one, as in ZooKeeper.
-func (s *Server) proposeMembership() {
-	if s.cfg.Standalone() {
-		return
-	}
-	text := s.cfg.membership()
-	s.machine.RLock()
-	n, err := s.machine.Tree().Get(znode.ConfigPath)
-	s.machine.RUnlock()
-	if err != nil {
-		s.failed(fmt.Errorf("read %s: %w", znode.ConfigPath, err))
-		return
-	}
-	if string(n.Data) != text {
-		s.proposeInternal(&apply.Command{Op: wire.OpReconfig, Body: []byte(text)})
 	}
 }
 

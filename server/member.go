@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"strings"
 	"time"
 
 	"holt/quorum"
@@ -17,6 +16,9 @@ type peers interface {
 	Propose(entry []byte) error
 	Send(to uint64, payload []byte) error
 	ReadBarrier(done func(error))
+	Idle() bool
+	Status() quorum.Status
+	StartChange(c quorum.MembershipChange) error
 }
 
 // quorumConfig maps the server's configuration onto its Raft member.
@@ -40,7 +42,7 @@ func (s *Server) quorumConfig() quorum.Config {
 	if len(c.Members) == 0 {
 		c.Members = []quorum.MemberConfig{{ID: s.cfg.MemberID}}
 	}
-	if self, ok := s.cfg.Self(); ok && len(s.cfg.Members) > 1 {
+	if self, ok := s.cfg.Self(); ok && !s.cfg.Standalone() {
 		c.Listen = func() (net.Listener, error) { return s.listenPeers(s.cfg.peerListenAddr(self)) }
 	}
 	return c
@@ -52,15 +54,4 @@ func (s *Server) onPeer(peer uint64, up bool) {
 	if up && peer == s.leadership.Load().leader {
 		s.pipeline.setLeader(peer)
 	}
-}
-
-// membership is the text of /zookeeper/config: one
-// line for each member, the role always told, the client part if it is known, and
-// the version, which stays 0 while reconfiguration is off.
-func (c *Config) membership() string {
-	var lines []string
-	for _, m := range c.Members {
-		lines = append(lines, m.line())
-	}
-	return strings.Join(append(lines, "version=0"), "\n")
 }

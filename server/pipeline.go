@@ -95,16 +95,18 @@ type pipeline struct {
 	rounds   rounds
 
 	// On the leader: what waits for an entry, by member, in the order of numbers.
-	lists   []*commandList
-	turn    int // the list that the last entry began with
-	waiting int // commands in lists
+	lists     []*commandList
+	turn      int // the list that the last entry began with
+	waiting   int // commands in lists
+	admission admission
 }
 
 // commandList is what waits of one member.
 type commandList struct {
-	member uint64
-	items  [][]byte
-	head   int
+	member  uint64
+	blocked bool // until a reconfig of the member is applied
+	items   [][]byte
+	head    int
 }
 
 func (p *pipeline) init(s *Server, incarnation uint64) {
@@ -298,7 +300,7 @@ func (p *pipeline) setLeader(leader uint64) {
 // dropLocked forgets what waited here for an entry: the members send again to
 // whoever leads.
 func (p *pipeline) dropLocked() {
-	p.lists, p.waiting = nil, 0
+	p.lists, p.waiting, p.admission = nil, 0, admission{}
 }
 
 // tick sends everything again when a message could not be sent, or when nothing
@@ -315,6 +317,9 @@ func (p *pipeline) tick(now time.Time) {
 		p.wakeLocked()
 	}
 	p.unsent = false
+	if !p.admission.retry.IsZero() {
+		p.propWake.Signal()
+	}
 }
 
 func (p *pipeline) close() {
@@ -439,7 +444,24 @@ type entryMaker struct {
 }
 
 func (p *pipeline) toProposeLocked() bool {
-	return p.waiting > 0 || p.leader == p.srv.cfg.MemberID && p.pendingLocked()
+	if p.admission.holding {
+		return p.admission.look
+	}
+	if p.leader == p.srv.cfg.MemberID && p.pendingLocked() {
+		return true
+	}
+	if p.waiting == 0 {
+		return false
+	}
+	for _, l := range p.lists {
+		if l.blocked || l.head == len(l.items) {
+			continue
+		}
+		if !needsAdmission(l.items[l.head]) || !p.srv.now().Before(p.admission.retry) {
+			return true
+		}
+	}
+	return false
 }
 
 // proposeSome proposes one entry of what waits, if something does.
@@ -452,6 +474,13 @@ func (p *pipeline) proposeSome(m *entryMaker) {
 		l.items = append(l.items, m.own...)
 		p.waiting += len(m.own)
 		clear(m.own)
+	}
+	if l := p.toAdmitLocked(); l != nil {
+		p.admission.holding = true
+		b := l.items[l.head]
+		p.mu.Unlock()
+		p.admit(l, b)
+		return
 	}
 	m.batch = p.chooseLocked(m.batch[:0], m.seen)
 	p.mu.Unlock()
@@ -471,10 +500,10 @@ func (p *pipeline) chooseLocked(batch [][]byte, seen map[wire.SessionID]struct{}
 	p.turn++
 	for i := range p.lists {
 		l := p.lists[(p.turn+i)%len(p.lists)]
-		for l.head < len(l.items) && len(batch) < entryCommandsMax && size < entryBytesMax {
+		for !l.blocked && l.head < len(l.items) && len(batch) < entryCommandsMax && size < entryBytesMax {
 			b := l.items[l.head]
 			session, flags := apply.PeekCommand(b)
-			if _, ok := seen[session]; ok && flags&apply.AfterRead != 0 {
+			if _, ok := seen[session]; ok && flags&apply.AfterRead != 0 || flags&apply.Admit != 0 {
 				break
 			}
 			seen[session] = struct{}{}

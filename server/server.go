@@ -14,6 +14,7 @@ import (
 	"holt/server/admin"
 	"holt/server/apply"
 	"holt/server/auth"
+	"holt/server/membership"
 	"holt/server/watch"
 	"holt/session"
 	"holt/wire"
@@ -43,6 +44,7 @@ type Server struct {
 	pipeline     pipeline
 	commandFlags apply.Flags // what this member's settings ask of every command
 
+	ensemble      atomic.Pointer[membership.Ensemble] // see members
 	leadership    atomic.Pointer[leadership]
 	leaderChanged chan struct{}
 	lostSince     atomic.Int64 // wall ms since when there is no leader, 0 while there is
@@ -63,9 +65,10 @@ type Server struct {
 	sessionID atomic.Int64 // last handed out
 
 	// Of the apply goroutine alone.
-	dirty   []*conn
-	advance []*conn
-	answers answers
+	configured bool // the entry at hand has changed /zookeeper/config
+	dirty      []*conn
+	advance    []*conn
+	answers    answers
 
 	mu       sync.Mutex // guards what follows; nothing else is taken under it
 	conns    map[*conn]struct{}
@@ -246,6 +249,9 @@ func (s *Server) openState() error {
 		return fmt.Errorf("read tree: %w", err)
 	}
 	s.durable.found(s.machine.LastZxid(), s.state.lastWritten())
+	if err := s.readMembers(); err != nil {
+		return err
+	}
 	s.pipeline.init(s, incarnation)
 	s.member, err = quorum.Open(s.quorumConfig())
 	if err != nil {

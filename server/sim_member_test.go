@@ -55,7 +55,7 @@ func (s *simulation) openMember(seat quorumtest.Seat) (quorumtest.StateMachine, 
 	}
 	cfg := Config{MemberID: seat.Member, FS: seat.Disk, DataDir: seat.Dir, TickMillis: int(simTick.Milliseconds()), SyncLimit: simLimit}
 	for id := range uint64(s.voters) {
-		cfg.Members = append(cfg.Members, Member{ID: id + 1, PeerAddr: fmt.Sprint("m", id+1)})
+		cfg.Members = append(cfg.Members, Member{ID: id + 1, Host: fmt.Sprint("m", id+1), QuorumPort: 1, ElectionPort: 2, PeerAddr: fmt.Sprint("m", id+1)})
 	}
 	srv := &Server{
 		cfg: cfg, log: zap.NewNop(), clock: s.wall, started: s.wall(), metrics: newMetrics(), watches: watch.New(), lists: newListCache(listCacheBytes),
@@ -205,6 +205,14 @@ func (p simPeers) ReadBarrier(done func(error)) {
 		return
 	}
 	p.m.s.w.Core(p.m.seat.Member).Read(done)
+}
+
+func (p simPeers) Idle() bool { return p.m.s.w.Core(p.m.seat.Member).Idle() }
+
+func (p simPeers) Status() quorum.Status { return p.m.s.w.Core(p.m.seat.Member).Status() }
+
+func (p simPeers) StartChange(c quorum.MembershipChange) error {
+	return p.m.s.w.Core(p.m.seat.Member).ProposeChange(c)
 }
 
 // simSink is the sink that hands results to simulated clients.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holt/server/apply"
+	"holt/server/membership"
 	"holt/session"
 	"holt/wire"
 	"holt/znode/znodetest"
@@ -206,7 +207,7 @@ func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
 	o.zxid++
 	switch c.Op {
 	case wire.OpReconfig:
-		o.run(&znodetest.Command{Op: wire.OpReconfig, Data: c.Body})
+		o.run(&znodetest.Command{Op: wire.OpReconfig, Data: []byte(membership.Text(string(c.Body[2:]), 0))})
 	case wire.OpCloseSession:
 		f, ok := o.sessions[c.Session]
 		if !ok || f.Attached != binary.BigEndian.Uint32(c.Body) {

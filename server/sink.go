@@ -8,6 +8,7 @@ import (
 	"holt/server/watch"
 	"holt/session"
 	"holt/wire"
+	"holt/znode"
 )
 
 // stateMachine is what quorum applies committed entries to: the machine, with
@@ -22,6 +23,9 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 	for i := range entries {
 		e := &entries[i]
 		if err := s.machine.Apply(e.Index, e.Term, e.Data, sink{s}); err != nil {
+			return err
+		}
+		if err := s.checkMembers(); err != nil {
 			return err
 		}
 		s.answers.end()
@@ -42,7 +46,21 @@ func (m stateMachine) Applied() uint64 { return m.s.machine.Applied() }
 // sink receives, under the machine's write lock, what an entry did.
 type sink struct{ s *Server }
 
-func (k sink) Change(c *watch.Change) { k.s.watches.Trigger(c) }
+func (k sink) Change(c *watch.Change) {
+	if c.Path == znode.ConfigPath {
+		k.s.configured = true
+	}
+	k.s.watches.Trigger(c)
+}
+
+// checkMembers follows a change of /zookeeper/config by the entry just applied.
+func (s *Server) checkMembers() error {
+	if !s.configured {
+		return nil
+	}
+	s.configured = false
+	return s.membersChanged()
+}
 
 func (k sink) Result(cmd *apply.Command, res *apply.Result) { k.s.pipeline.result(cmd, res) }
 

@@ -51,11 +51,7 @@ func (s *Server) Status() admin.Status {
 }
 
 func (s *Server) ensembleStatus(st *admin.Status) {
-	for _, m := range s.cfg.Members {
-		if !m.Observer {
-			st.QuorumSize++
-		}
-	}
+	st.QuorumSize = s.voters()
 	l := s.leadership.Load()
 	if !l.self {
 		return
@@ -99,7 +95,6 @@ func (s *Server) canServe() bool {
 
 func (s *Server) mode() admin.Mode {
 	l := s.leadership.Load()
-	self, _ := s.cfg.Self()
 	switch {
 	case s.readOnlyNow():
 		return admin.ReadOnly
@@ -107,7 +102,7 @@ func (s *Server) mode() admin.Mode {
 		return admin.Standalone
 	case l.self:
 		return admin.Leader
-	case self.Observer:
+	case s.self().Observer:
 		return admin.Observer
 	}
 	return admin.Follower
@@ -133,10 +128,10 @@ func (s *Server) Config() admin.Config {
 	if s.cfg.Standalone() {
 		return c
 	}
-	self, _ := s.cfg.Self()
+	self := s.self()
 	c.ServerID = s.cfg.MemberID
 	c.Ensemble = &admin.EnsembleConfig{InitLimit: s.cfg.InitLimit, SyncLimit: s.cfg.SyncLimit,
-		ElectionPort: self.ElectionPort, QuorumPort: self.QuorumPort, Observer: self.Observer, Membership: s.cfg.membership()}
+		ElectionPort: self.ElectionPort, QuorumPort: self.QuorumPort, Observer: self.Observer, Membership: s.members().Text()}
 	return c
 }
 

@@ -303,6 +303,9 @@ func (m stateMachine) Restore(dir string) error {
 	if err != nil {
 		return fmt.Errorf("take over snapshot: %w", err)
 	}
+	if err := s.membersChanged(); err != nil {
+		return fmt.Errorf("take over snapshot: %w", err)
+	}
 	s.agreement.reset()
 	s.pipeline.skipTo(s.machine.Taken())
 	s.dropClients(everyone)

@@ -36,3 +36,41 @@ func AppendReap(b []byte, path string, neverUsedMillis int64) []byte {
 	b = (&wire.DeleteContainerRequest{Path: path}).AppendTo(b)
 	return wire.AppendInt64(b, neverUsedMillis)
 }
+
+// Kinds of a leader's reconfig: the first byte of its body.
+const (
+	bodyMembers = 'm' // who the members are, without a change
+	bodyVerdict = 'v' // on the reconfig that follows in the entry
+)
+
+// AppendMembers appends the body of a leader's reconfig that writes down who the members are, as
+// lines without a version. If versioned, the text's version becomes the first zxid of the epoch, else 0.
+func AppendMembers(b []byte, lines string, versioned bool) []byte {
+	b = append(b, bodyMembers, 0)
+	if versioned {
+		b[len(b)-1] = 1
+	}
+	return append(b, lines...)
+}
+
+// AppendVerdict appends the body of a leader's reconfig that tells what becomes of a client's, which
+// follows in the same entry: refused with a code, or, with OK, carried out, lines being the members
+// afterwards. It takes no zxid. If the client's is not taken, the change is made without it.
+func AppendVerdict(b []byte, code wire.ErrCode, lines string) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, bodyVerdict), uint32(code))
+	return append(b, lines...)
+}
+
+// verdict is what a leader has decided about a client's reconfig.
+type verdict struct {
+	given bool
+	code  wire.ErrCode
+	lines string
+}
+
+func decodeVerdict(b []byte) (verdict, bool) {
+	if len(b) < 5 || b[0] != bodyVerdict {
+		return verdict{}, false
+	}
+	return verdict{true, wire.ErrCode(int32(binary.BigEndian.Uint32(b[1:]))), string(b[5:])}, true
+}

@@ -41,8 +41,10 @@ const (
 	// SASL and X509 add these schemes.
 	SASL
 	X509
+	// Admit marks what the leader has to judge before it proposes it: a reconfig. No effect here.
+	Admit
 
-	flagsKnown = X509<<1 - 1
+	flagsKnown = Admit<<1 - 1
 )
 
 // Schemes are the authentication schemes that the flags leave or add.
@@ -135,6 +137,13 @@ func PeekCommand(b []byte) (wire.SessionID, Flags) {
 		return 0, 0
 	}
 	return wire.SessionID(binary.BigEndian.Uint64(b[2:])), Flags(binary.BigEndian.Uint16(b))
+}
+
+// PeekOrigin returns the number of an encoded command that CheckCommand has nothing against.
+func PeekOrigin(b []byte) Origin {
+	var c Command
+	c.decodeFields(b)
+	return c.Origin
 }
 
 // SetSeq gives an encoded command its number: a member decides on the order of its commands later

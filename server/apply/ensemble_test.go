@@ -328,6 +328,10 @@ func replyText(op wire.OpCode, d *wire.Decoder) string {
 		var s wire.Stat
 		s.Decode(d)
 		return statText(&s)
+	case wire.OpReconfig:
+		var r wire.GetDataResponse
+		r.Decode(d)
+		return fmt.Sprintf("%q %s", r.Data, statText(&r.Stat))
 	case wire.OpMulti:
 		var r wire.MultiResponse
 		r.Decode(d)

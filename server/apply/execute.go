@@ -21,6 +21,7 @@ type execution struct {
 	body     []byte          // replies of all own commands
 	dec      wire.Decoder
 	tally    tally
+	verdict  verdict // on the client's reconfig that comes next
 
 	// Of the command at hand:
 
@@ -55,7 +56,7 @@ const (
 
 func (x *execution) begin(m *Machine) {
 	x.m, x.tree, x.sessions = m, m.tree, m.sessions
-	x.begun = false
+	x.begun, x.verdict = false, verdict{}
 	x.tally = tally{entries: 1}
 }
 
@@ -82,6 +83,7 @@ func (x *execution) run(data []byte) error {
 	for n := 0; ; n++ {
 		b, err := e.next()
 		if err == nil && b == nil {
+			x.endVerdict()
 			return nil
 		}
 		if err == nil {
@@ -206,6 +208,10 @@ func (x *execution) judge() wire.ErrCode {
 // judgeLeader is judge for the leader's own commands.
 func (x *execution) judgeLeader() wire.ErrCode {
 	x.dec.Reset(x.cmd.Body)
+	if v, ok := decodeVerdict(x.cmd.Body); ok && x.cmd.Op == wire.OpReconfig {
+		x.verdict = v
+		return wire.OK
+	}
 	x.start()
 	switch x.cmd.Op {
 	case wire.OpCloseSession:
@@ -213,7 +219,7 @@ func (x *execution) judgeLeader() wire.ErrCode {
 	case wire.OpDeleteContainer:
 		return x.reap()
 	case wire.OpReconfig:
-		return x.setConfig()
+		return x.setMembers()
 	}
 	return wire.ErrUnimplemented
 }

@@ -139,6 +139,22 @@ func (m *Machine) Taken() uint64 {
 	return m.state.origins[i].seq
 }
 
+// WouldTake reports whether a command with this number would be carried out if it came next, and its
+// session is one of that member's. Under the read lock, with no entry on its way.
+func (m *Machine) WouldTake(c *Command) bool {
+	i, known := m.state.find(c.Member)
+	var last progress
+	if known {
+		last = m.state.origins[i]
+	}
+	next := last.seq + 1
+	if c.Incarnation > last.incarnation {
+		next = 1
+	}
+	f, ok := m.sessions.Get(c.Session)
+	return c.Incarnation >= last.incarnation && c.Seq == next && ok && f.Owner == c.Member
+}
+
 // Term is that of the last entry applied. For the applying goroutine.
 func (m *Machine) Term() uint64 { return m.state.term }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"holt/server/membership"
 	"holt/session"
 	"holt/wire"
 	"holt/znode"
@@ -241,8 +242,9 @@ func (r *run) leaderRequest() *request {
 	}
 	q.cmd.Op = q.tree.Op
 	if q.cmd.Op == wire.OpReconfig {
-		q.tree.Data = append([]byte{}, q.tree.Data...) // the body has no null
-		q.cmd.Body = q.tree.Data
+		lines := string(q.tree.Data)
+		q.tree.Data = []byte(membership.Text(lines, 0))
+		q.cmd.Body = AppendMembers(nil, lines, false)
 	} else {
 		q.cmd.Body = AppendReap(nil, q.tree.Path, q.tree.TTL)
 	}

@@ -144,7 +144,8 @@ func (s *script) int(a args, key string, otherwise int64) int64 {
 //
 //	open S [member=1] [timeout=4000]     attach S [member=] [timeout=] [passwd=]
 //	S ids SCHEME:ID...                   S flags quota|skipacl|ttl|nodigest...
-//	leader expire S [attached=]          leader reap PATH [never=ms]      leader config TEXT
+//	leader expire S [attached=]          leader reap PATH [never=ms]      leader config|versioned LINE...
+//	leader verdict CODE LINE...          on the reconfig that follows in the same entry
 //	S REQUEST                            see request()
 //	S raw OPCODE HEX                     any body
 //	S multi REQUEST ; REQUEST ...
@@ -233,7 +234,11 @@ func (s *script) leader(w []string) *Command {
 	case "reap":
 		return &Command{Op: wire.OpDeleteContainer, Body: AppendReap(nil, a.pos[0], s.int(a, "never", 0))}
 	case "config":
-		return &Command{Op: wire.OpReconfig, Body: []byte(strings.Join(a.pos, "\n"))}
+		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), false)}
+	case "versioned":
+		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), true)}
+	case "verdict":
+		return &Command{Op: wire.OpReconfig, Body: AppendVerdict(nil, wire.ErrCode(s.number(w[1])), strings.Join(w[2:], "\n"))}
 	}
 	op, r := s.request(w)
 	return &Command{Op: op, Body: r.AppendTo(nil)}

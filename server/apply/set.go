@@ -1,6 +1,9 @@
 package apply
 
-import "holt/wire"
+import (
+	"holt/server/membership"
+	"holt/wire"
+)
 
 // setData serves setData; the reply is the Stat.
 func (x *execution) setData() wire.ErrCode {
@@ -39,7 +42,8 @@ func (x *execution) unreadable() wire.ErrCode {
 	return wire.ErrMarshallingError
 }
 
-// reconfig refuses to change the ensemble.
+// reconfig serves a client's reconfig by the verdict of the leader, which comes before it in
+// the entry; without one the operation is switched off. The reply is that of getData.
 func (x *execution) reconfig() wire.ErrCode {
 	var req wire.ReconfigRequest
 	req.Decode(&x.dec)
@@ -47,12 +51,54 @@ func (x *execution) reconfig() wire.ErrCode {
 		return wire.ErrMarshallingError // and no zxid, as of every request that breaks off
 	}
 	x.start()
-	return wire.ErrReconfigDisabled
+	v := x.verdict
+	x.verdict = verdict{}
+	switch {
+	case !v.given:
+		return wire.ErrReconfigDisabled
+	case v.code != wire.OK:
+		return v.code
+	}
+	text, stat, code := x.changeMembers(v.lines)
+	if code == wire.OK && x.own {
+		x.body = (&wire.GetDataResponse{Data: text, Stat: stat}).AppendTo(x.body)
+	}
+	return code
 }
 
-// setConfig serves the leader's reconfig, which writes down who the members are: the
-// body is the new text of /zookeeper/config.
-func (x *execution) setConfig() wire.ErrCode {
-	_, code := x.tree.SetConfig(x.cmd.Body)
+// changeMembers writes down the members after a change, whose version is its zxid.
+func (x *execution) changeMembers(lines string) (text []byte, stat wire.Stat, code wire.ErrCode) {
+	text = []byte(membership.Text(lines, uint64(x.m.state.zxid)))
+	stat, code = x.tree.SetConfig(text)
+	return text, stat, code
+}
+
+// endVerdict makes a change whose command was not taken: its client came back by another
+// member, or restarted. Raft has made it.
+func (x *execution) endVerdict() {
+	v := x.verdict
+	x.verdict = verdict{}
+	if v.given && v.code == wire.OK {
+		x.start()
+		x.changeMembers(v.lines)
+	}
+}
+
+// setMembers serves the leader's reconfig that is no change. See AppendMembers for the body.
+func (x *execution) setMembers() wire.ErrCode {
+	b := x.cmd.Body
+	if len(b) < 2 || b[0] != bodyMembers {
+		return wire.ErrMarshallingError
+	}
+	// It may have been proposed by a leader that had not seen the last change yet.
+	text, code := x.tree.Config()
+	if e, err := membership.Parse(string(text)); code != wire.OK || err == nil && e.Version != 0 {
+		return code
+	}
+	version := uint64(0)
+	if b[1] != 0 {
+		version = uint64(wire.MakeZxid(x.m.state.zxid.Epoch(), 0))
+	}
+	_, code = x.tree.SetConfig([]byte(membership.Text(string(b[2:]), version)))
 	return code
 }

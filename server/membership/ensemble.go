@@ -116,6 +116,16 @@ func split(list string) (items []string) {
 	return items
 }
 
+// IDs are the ids of a list like that of the servers that leave, without what is none.
+func IDs(list string) (ids []uint64) {
+	for _, item := range split(list) {
+		if id, err := strconv.ParseUint(item, 10, 64); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Next is an incremental change: servers that join, or join anew with other addresses or another
 // role, and ids that leave, each separated by commas. Ids that leave and are not there are
 // ignored. The outcome is OK, or BadArguments, or, for what the original cannot read either,

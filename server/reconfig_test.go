@@ -1,0 +1,120 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holt/wire"
+)
+
+// reconfigurable has members take reconfig from anybody.
+func reconfigurable(_ uint64, c *Config) { c.ReconfigEnabled, c.SkipACL = true, true }
+
+func text(s string) *string { return &s }
+
+// reconfig asks for a change and returns the reply.
+func (c *rawConn) reconfig(req wire.ReconfigRequest) (wire.ReplyHeader, wire.GetDataResponse) {
+	c.t.Helper()
+	var resp wire.GetDataResponse
+	return c.call(wire.OpReconfig, &req, &resp), resp
+}
+
+func TestReconfig(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, reconfigurable)
+		leader := e.leader(1, 2, 3)
+		other := others(leader)[0]
+		c := connect(t, e.servers[other], wire.ConnectRequest{})
+		var get wire.GetDataResponse
+		c.call(wire.OpGetData, &wire.GetDataRequest{Path: "/zookeeper/config", Watch: true}, &get)
+		founders := "server.1=m1:1:2:participant\nserver.2=m2:1:2:participant\nserver.3=m3:1:2:participant"
+		if string(get.Data) != founders+"\nversion=100000000" {
+			t.Fatalf("config %q", get.Data)
+		}
+
+		// An observer that does not run is added, with the next requests of the same
+		// connection behind it.
+		xid := c.send(wire.OpReconfig, &wire.ReconfigRequest{JoiningServers: text("server.4=m4:1:2:observer;m4:3"), CurConfigID: 0x100000000})
+		xid2 := c.send(wire.OpCreate, create("/n", "", 0))
+		if ev := c.receive(wire.XidNotification, nil); ev.Xid != wire.XidNotification {
+			t.Fatal("no event")
+		}
+		var resp wire.GetDataResponse
+		h := c.receive(xid, &resp)
+		want := founders + "\nserver.4=m4:1:2:observer;m4:3\nversion=" + strings.TrimPrefix(h.Zxid.String(), "0x")
+		if h.Err != wire.OK || string(resp.Data) != want || resp.Stat.Mzxid != h.Zxid || resp.Stat.Version != -1 {
+			t.Fatalf("%v %q, want %q", h.Err, resp.Data, want)
+		}
+		if h := c.receive(xid2, nil); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+
+		for name, x := range map[string]struct {
+			req  wire.ReconfigRequest
+			want wire.ErrCode
+		}{
+			"old version":  {wire.ReconfigRequest{LeavingServers: text("4"), CurConfigID: 0x100000000}, wire.ErrBadVersion},
+			"malformed":    {wire.ReconfigRequest{JoiningServers: text("x"), CurConfigID: -1}, wire.ErrBadArguments},
+			"one voter":    {wire.ReconfigRequest{LeavingServers: text("2,3"), CurConfigID: -1}, wire.ErrBadArguments},
+			"not in sync":  {wire.ReconfigRequest{JoiningServers: text("server.5=m5:1:2;3,server.6=m6:1:2;3,server.7=m7:1:2;3"), CurConfigID: -1}, wire.ErrNewConfigNoQuorum},
+			"as a whole":   {wire.ReconfigRequest{NewMembers: text("server.5=m5:1:2"), CurConfigID: -1}, wire.ErrBadArguments},
+			"no such id":   {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},
+			"remove again": {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},
+		} {
+			if h, _ := c.reconfig(x.req); h.Err != x.want {
+				t.Errorf("%s: %v, want %v", name, h.Err, x.want)
+			}
+		}
+
+		// Two at once, by joint consensus: a voter that does not run, and a new role.
+		h, resp = c.reconfig(wire.ReconfigRequest{JoiningServers: text("server.5=m5:1:2;3"), LeavingServers: text("4"), CurConfigID: -1})
+		if h.Err != wire.OK || !strings.Contains(string(resp.Data), "server.5=m5:1:2:participant;0.0.0.0:3") || strings.Contains(string(resp.Data), "server.4") {
+			t.Fatalf("%v %q", h.Err, resp.Data)
+		}
+		if n := e.servers[other].voters(); n != 4 {
+			t.Errorf("%d voters, want 4", n)
+		}
+		// Back to three. All members agree, and writes go on.
+		if h, _ := c.reconfig(wire.ReconfigRequest{LeavingServers: text("5"), CurConfigID: -1}); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		if h := c.call(wire.OpCreate, create("/n/x", "", 0), nil); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		time.Sleep(time.Second)
+		for id, s := range e.servers {
+			if got := strings.Join(s.members().Lines(), "\n"); got != founders {
+				t.Errorf("member %d: %q", id, got)
+			}
+			if q := s.member.Status(); len(q.Members) != 3 || q.Joint {
+				t.Errorf("member %d: %+v", id, q)
+			}
+		}
+	})
+}
+
+func TestReconfigIsRefusedWhereItIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsemble(t)
+		leader := e.leader(1, 2, 3)
+		c := connect(t, e.servers[leader], wire.ConnectRequest{})
+		if h, _ := c.reconfig(wire.ReconfigRequest{LeavingServers: text("3"), CurConfigID: -1}); h.Err != wire.ErrReconfigDisabled {
+			t.Error(h.Err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, func(_ uint64, c *Config) { c.ReconfigEnabled = true })
+		leader := e.leader(1, 2, 3)
+		c := connect(t, e.servers[leader], wire.ConnectRequest{})
+		if h, _ := c.reconfig(wire.ReconfigRequest{LeavingServers: text("3"), CurConfigID: -1}); h.Err != wire.ErrNoAuth {
+			t.Error(h.Err)
+		}
+	})
+	s := newServer(t, func(c *Config) { c.ReconfigEnabled = true })
+	c := connect(t, s, wire.ConnectRequest{})
+	if h, _ := c.reconfig(wire.ReconfigRequest{LeavingServers: text("3"), CurConfigID: -1}); h.Err != wire.ErrUnimplemented {
+		t.Error(h.Err)
+	}
+}
