@@ -178,6 +178,10 @@ type Config struct {
 	// FourLetterWords are the four-letter words answered, "*" for all; default
 	// srvr, with ReadOnlyMode isro too [4lw.commands.whitelist].
 	FourLetterWords []string
+	// ZooKeeperPasswords gives new sessions the password that Apache ZooKeeper
+	// would, a function of the id, so that they go on there after an export. Who
+	// guesses an id knows the password then. Default false: random.
+	ZooKeeperPasswords bool
 	// Control opens the socket holt.sock in DataDir, by which programs on this
 	// machine get checkpoints of the tree for backup and export. FS must be the
 	// operating system's. Default false.

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/server/apply"
+	"holt/session"
 	"holt/wire"
 )
 
@@ -106,8 +107,8 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 	cmd := &apply.Command{Identities: c.ids()}
 	if req.SessionID == 0 {
 		cmd.Op, cmd.Session = wire.OpCreateSession, c.srv.nextSessionID()
-		var passwd [16]byte
-		if _, err := rand.Read(passwd[:]); err != nil {
+		passwd, err := c.srv.newPasswd(cmd.Session)
+		if err != nil {
 			return connectResult{}, err
 		}
 		cmd.Body = apply.AppendConnect(nil, timeout, passwd)
@@ -135,6 +136,15 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 	case <-c.gone:
 		return connectResult{}, errNotServing
 	}
+}
+
+// newPasswd is the password of a new session.
+func (s *Server) newPasswd(id wire.SessionID) (passwd [wire.PasswdSize]byte, err error) {
+	if s.cfg.ZooKeeperPasswords {
+		return session.ZooKeeperPasswd(id), nil
+	}
+	_, err = rand.Read(passwd[:])
+	return passwd, err
 }
 
 // answerConnect queues the ConnectResponse; the zero result says that the

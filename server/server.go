@@ -86,7 +86,7 @@ type Server struct {
 	metricsOn net.Listener  // nil if off
 	adminOn   net.Listener  // nil if off, or taken
 	http      []*admin.HTTP // of the two above
-	control   *control // nil if off
+	control   *control      // nil if off
 	stop      chan struct{}
 	fail      chan error
 	closeOnce sync.Once

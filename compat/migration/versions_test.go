@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -66,18 +67,29 @@ type server struct {
 // start starts a server on dataDir; settings are further lines of zoo.cfg, flags those of the JVM.
 func (v version) start(t testing.TB, dataDir string, port int, settings, flags []string) *server {
 	t.Helper()
-	dir := t.TempDir()
+	cfg := writeConfig(t, dataDir, port, append(settings, "admin.enableServer=false"))
+	args := append([]string{"-Xmx600m", "-XX:TieredStopAtLevel=1", "-Dzookeeper.extendedTypesEnabled=true", "-cp", v.install(t)}, flags...)
+	return startProcess(t, exec.Command("java", append(args, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)...), dataDir, port)
+}
+
+// writeConfig writes a zoo.cfg that either kind of server reads.
+func writeConfig(t testing.TB, dataDir string, port int, settings []string) string {
+	t.Helper()
 	lines := []string{
 		"dataDir=" + dataDir, fmt.Sprintf("clientPort=%d", port), "clientPortAddress=127.0.0.1", "tickTime=2000",
-		"maxClientCnxns=0", "skipACL=yes", "admin.enableServer=false", "4lw.commands.whitelist=*",
+		"maxClientCnxns=0", "skipACL=yes", "4lw.commands.whitelist=*",
 	}
-	cfg := filepath.Join(dir, "zoo.cfg")
+	cfg := filepath.Join(t.TempDir(), "zoo.cfg")
 	if err := os.WriteFile(cfg, []byte(strings.Join(append(lines, settings...), "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-Xmx400m", "-XX:TieredStopAtLevel=1", "-Dzookeeper.extendedTypesEnabled=true", "-cp", v.install(t)}, flags...)
-	cmd := exec.Command("java", append(args, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)...)
-	out, err := os.Create(filepath.Join(dir, "log"))
+	return cfg
+}
+
+// startProcess starts cmd; when the test fails, the end of what it printed is told.
+func startProcess(t testing.TB, cmd *exec.Cmd, dataDir string, port int) *server {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +101,7 @@ func (v version) start(t testing.TB, dataDir string, port int, settings, flags [
 	t.Cleanup(func() {
 		s.kill()
 		if text, err := os.ReadFile(out.Name()); t.Failed() && err == nil {
-			t.Logf("%s printed\n%s", v.name, text[max(0, len(text)-3000):])
+			t.Logf("%s printed\n%s", cmd.Path, text[max(0, len(text)-3000):])
 		}
 		closeQuietly(out)
 	})
@@ -101,6 +113,14 @@ func (s *server) kill() {
 	if s.cmd.ProcessState == nil {
 		_ = s.cmd.Process.Kill() // it may have ended by itself
 		_ = s.cmd.Wait()         // killed, so there is an error
+	}
+}
+
+// stop asks the process to end and waits for it.
+func (s *server) stop() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+		_ = s.cmd.Wait()
 	}
 }
 

@@ -143,6 +143,7 @@ func effective() map[string]func(*server.Config) string {
 		"readonlymode.enabled":                   boolean(func(c *server.Config) bool { return c.ReadOnlyMode }),
 		"enforceQuota":                           boolean(func(c *server.Config) bool { return c.EnforceQuota }),
 		"extendedTypesEnabled":                   boolean(func(c *server.Config) bool { return c.ExtendedTypes }),
+		"holt.sessionPasswords":                  sessionPasswords,
 		"znode.container.checkIntervalMs":        number(func(c *server.Config) int { return c.ContainerCheckMillis }),
 		"znode.container.maxPerMinute":           number(func(c *server.Config) int { return c.ContainerMaxPerMinute }),
 		"znode.container.maxNeverUsedIntervalMs": number(func(c *server.Config) int { return c.ContainerMaxNeverUsedMillis }),
@@ -195,3 +196,10 @@ func addrPart(addr string, i int) string {
 
 // String is key=value, a line of a configuration file.
 func (s Setting) String() string { return fmt.Sprintf("%s=%s", s.Key, s.Value) }
+
+func sessionPasswords(c *server.Config) string {
+	if c.ZooKeeperPasswords {
+		return "zookeeper"
+	}
+	return "random"
+}
