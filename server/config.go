@@ -199,6 +199,14 @@ type Config struct {
 	// AdminIdleTimeoutMillis closes a connection to it on which nothing moves, in
 	// ms; default 30000 [admin.idleTimeout].
 	AdminIdleTimeoutMillis int
+	// Audit records who changed what [audit.enable]: in AuditFile, or, if that is
+	// empty, in the member's log. A file that exceeds AuditFileBytes (default
+	// 10 MiB) is put aside, and AuditFilesKept (default 10) of these are kept.
+	// Start fails if the file cannot be opened.
+	Audit          bool
+	AuditFile      string
+	AuditFileBytes int64
+	AuditFilesKept int
 	// InitialText is the configuration file as it was read, and Properties the
 	// settings that are system properties in ZooKeeper, for operators to see;
 	// default: there are none.
@@ -381,6 +389,8 @@ func (c Config) validate() error {
 		bad("MinSessionTimeoutMillis %d is greater than MaxSessionTimeoutMillis %d",
 			c.MinSessionTimeoutMillis, c.MaxSessionTimeoutMillis)
 	}
+	atLeast("AuditFileBytes", c.AuditFileBytes, 0)
+	atLeast("AuditFilesKept", int64(c.AuditFilesKept), 0)
 	atLeast("AdminIdleTimeoutMillis", int64(c.AdminIdleTimeoutMillis), 1)
 	if !strings.HasPrefix(c.AdminCommandURL, "/") || strings.HasSuffix(c.AdminCommandURL, "/") || strings.ContainsAny(c.AdminCommandURL, " {}") {
 		bad("AdminCommandURL %q is not a path like /commands", c.AdminCommandURL)

@@ -37,6 +37,7 @@
 //	quorum's     raft loop, log writer, apply, one sender per peer (package quorum)
 //	admin's      HTTP
 //	control's    HTTP on the socket in the data directory, one per connection
+//	audit's      the lines of the audit log
 //
 // # Invariants
 //

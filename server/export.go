@@ -42,6 +42,7 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 	e := exporter{visit}
 	s.metrics.export(e)
 	s.exportWatches(e)
+	s.exportAudit(e)
 	if s.machine != nil {
 		s.exportApply(e)
 		s.exportStore(e)
@@ -60,6 +61,16 @@ func (s *Server) exportWatches(e exporter) {
 	e.counter("holt_watches_set", "watches set, those that were there already included", m.Set.Load())
 	e.counter("holt_watch_changes", "changes of nodes while there was any watch", m.Changes.Load())
 	e.counter("holt_watch_notifications", "watchers that were told of a change", m.Notified.Load())
+}
+
+func (s *Server) exportAudit(e exporter) {
+	if s.audit == nil {
+		return
+	}
+	m := s.audit.Metrics()
+	e.counter("holt_audit_events", "events written to the audit log", m.Events.Load())
+	e.counter("holt_audit_events_dropped", "events that found its queue full", m.Dropped.Load())
+	e.counter("holt_audit_events_failed", "events that could not be written", m.Failed.Load())
 }
 
 func (s *Server) exportSessions(e exporter) {

@@ -249,6 +249,9 @@ func (p *pipeline) result(cmd *apply.Command, res *apply.Result) {
 	p.compactLocked()
 	p.mu.Unlock()
 	if f.conn != nil {
+		if p.srv.audit != nil {
+			p.srv.auditResult(f.conn, cmd, res)
+		}
 		f.conn.completeWrite(f.req, res)
 	}
 }

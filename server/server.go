@@ -13,6 +13,7 @@ import (
 	"holt/quorum"
 	"holt/server/admin"
 	"holt/server/apply"
+	"holt/server/audit"
 	"holt/server/auth"
 	"holt/server/membership"
 	"holt/server/watch"
@@ -25,14 +26,16 @@ var errNotServing = errors.New("no leader: not serving")
 
 // Server is one running member. Start makes it, Close ends it.
 type Server struct {
-	cfg     Config
-	log     *zap.Logger
-	clock   func() time.Time // time.Now, but in simulations
-	started time.Time
-	metrics *Metrics
-	auth    *auth.Registry
-	words   *admin.Words
-	buffers bufferPool
+	cfg         Config
+	log         *zap.Logger
+	clock       func() time.Time // time.Now, but in simulations
+	started     time.Time
+	metrics     *Metrics
+	auth        *auth.Registry
+	words       *admin.Words
+	audit       *audit.Log // nil if there is none
+	processUser string     // whom the audit log names for what the member does itself
+	buffers     bufferPool
 
 	state   treeState
 	machine *apply.Machine
@@ -144,9 +147,14 @@ func (s *Server) start() error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	if err := s.openState(); err != nil {
+	if err := s.openAudit(); err != nil {
 		return err
 	}
+	if err := s.openState(); err != nil {
+		s.auditSelf(audit.ServerStart, audit.Failure)
+		return err
+	}
+	s.auditSelf(audit.ServerStart, audit.Success)
 	s.serveOperators()
 	if s.cfg.Control {
 		if err := s.serveControl(); err != nil {
@@ -318,6 +326,7 @@ func (s *Server) Close() error {
 
 func (s *Server) close() error {
 	var errs []error
+	s.auditSelf(audit.ServerStop, audit.Invoked)
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
@@ -339,7 +348,7 @@ func (s *Server) close() error {
 	s.dropClients(everyone)
 	s.wg.Wait()
 	s.security.close()
-	errs = append(errs, s.state.close())
+	errs = append(errs, s.state.close(), s.closeAudit())
 	return errors.Join(errs...)
 }
 

@@ -51,6 +51,9 @@ func (k sink) Change(c *watch.Change) {
 		k.s.configured = true
 	}
 	k.s.watches.Trigger(c)
+	if c.Ended != 0 {
+		k.s.auditEnd(c)
+	}
 }
 
 // checkMembers follows a change of /zookeeper/config by the entry just applied.

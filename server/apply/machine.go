@@ -231,7 +231,11 @@ func (m *Machine) publish(index uint64, sink Sink) {
 	events, told := x.events(), 0
 	for i := range x.outcomes {
 		o := &x.outcomes[i]
-		m.tell(events[told:o.events], sink)
+		var ended wire.SessionID
+		if o.session == sessionClosed {
+			ended = o.facts.ID
+		}
+		m.tell(events[told:o.events], ended, sink)
 		told = o.events
 		switch o.session {
 		case sessionMoved:
@@ -248,13 +252,14 @@ func (m *Machine) publish(index uint64, sink Sink) {
 			sink.Result(&o.cmd, &o.result)
 		}
 	}
-	m.tell(events[told:], sink)
+	m.tell(events[told:], 0, sink)
 }
 
-func (m *Machine) tell(events []znode.Event, sink Sink) {
+// tell tells of changes; ended is the session whose end they are, else 0.
+func (m *Machine) tell(events []znode.Event, ended wire.SessionID, sink Sink) {
 	for i := range events {
 		e := &events[i]
-		m.change = watch.Change{Type: e.Type, Path: e.Path, Zxid: e.Zxid, ACL: e.ACL.Entries(), ParentACL: e.ParentACL.Entries()}
+		m.change = watch.Change{Type: e.Type, Path: e.Path, Zxid: e.Zxid, ACL: e.ACL.Entries(), ParentACL: e.ParentACL.Entries(), Ended: ended}
 		sink.Change(&m.change)
 	}
 	m.change = watch.Change{}

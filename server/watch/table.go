@@ -33,6 +33,9 @@ type Change struct {
 	// ACL is the node's, for a deleted node the one it had; ParentACL is that of its
 	// parent, of use if the node was created or deleted.
 	ACL, ParentACL []wire.ACL
+	// Ended is the session with whose end an ephemeral node went, else 0. Watches
+	// make no difference.
+	Ended wire.SessionID
 }
 
 // Table holds the watches of one member. See the package comment for its structure and

@@ -135,7 +135,7 @@ func lookup(name string) (*key, bool) {
 // anew on each call, a few hundred in a process's life, rather than kept in a
 // package variable.
 func keyTable() []key {
-	return slices.Concat(usedKeys(), adminKeys(), tlsKeys(), securityKeys(), storageKeys(), otherKeys(), strayKeys())
+	return slices.Concat(usedKeys(), adminKeys(), auditKeys(), tlsKeys(), securityKeys(), storageKeys(), otherKeys(), strayKeys())
 }
 
 // suggestion is the remedy for a key nobody knows.

@@ -9,7 +9,6 @@ import (
 const (
 	noHTTPS  = "Holt has no HTTPS yet"
 	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
-	noAudit  = "Holt has no audit log yet"
 	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
 )
 
@@ -92,9 +91,6 @@ func securityKeys() []key {
 		{name: "server.realm", check: text, note: "not used: it is about clients"},
 		{name: "server.principal", check: text, note: "not used: it is about clients"},
 		{name: "IPAuthenticationProvider.usexforwardedfor", check: boolean, note: "not used: Holt never believes that header"},
-
-		{name: "audit.enable", check: boolean, refuse: noAudit},
-		{name: "audit.impl.class", check: text, note: "not used: " + noAudit},
 	}
 }
 

@@ -161,6 +161,8 @@ func effective() map[string]func(*server.Config) string {
 		"admin.commandURL":         func(c *server.Config) string { return c.AdminCommandURL },
 		"admin.idleTimeout":        number(func(c *server.Config) int { return c.AdminIdleTimeoutMillis }),
 
+		"audit.enable": boolean(func(c *server.Config) bool { return c.Audit }),
+
 		"skipACL":                                  yesNo(func(c *server.Config) bool { return c.SkipACL }),
 		"DigestAuthenticationProvider.enabled":     boolean(func(c *server.Config) bool { return !c.DigestDisabled }),
 		"DigestAuthenticationProvider.superDigest": func(c *server.Config) string { return c.SuperDigest },

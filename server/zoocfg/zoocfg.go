@@ -166,6 +166,7 @@ type reader struct {
 	dynamicFile   string
 	metrics       metricsSettings
 	admin         adminSettings
+	audit         auditSettings
 	enforceAuth   bool
 	enforceScheme []string
 	requireSASL   bool
@@ -259,6 +260,7 @@ func (r *reader) finish() {
 	r.finishMetrics()
 	r.finishSASL()
 	r.finishAdmin()
+	r.finishAudit()
 	r.finishAuth()
 	r.finishTimeouts()
 	if len(r.errs) > 0 {
