@@ -14,7 +14,7 @@ func Check(h *History) []Violation {
 	c := newChecker(h)
 	for _, rule := range []func(){
 		c.onePerOffset, c.dense, c.acknowledgedKept, c.producerOrder, c.endNeverBack, c.nothingVanishes, c.readsWhole,
-		c.groups, c.bytesSame, c.replicasSame, c.epochsAscend, c.transactions, c.probes, c.outages,
+		c.groups, c.bytesSame, c.replicasSame, c.epochsAscend, c.statesAscend, c.transactions, c.probes, c.outages,
 	} {
 		rule()
 	}

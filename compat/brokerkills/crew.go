@@ -40,6 +40,7 @@ type crew struct {
 	readers []*reader
 	probes  []Probe
 	outages []Outage
+	states  []State
 }
 
 func newCrew(ctx context.Context, seeds []string, fail func(string, ...any)) *crew {
@@ -128,7 +129,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (c *crew) history(replicas []Replica, final map[string]map[int32]int64) *History {
 	h := &History{
 		Txns: c.txns, Samples: c.samples, Commits: c.commits, Owners: c.owners, Final: final,
-		Probes: c.probes, Outages: c.outages, Replicas: replicas,
+		Probes: c.probes, Outages: c.outages, Replicas: replicas, States: c.states,
 	}
 	for _, w := range c.writes {
 		h.Writes = append(h.Writes, *w)

@@ -8,7 +8,10 @@
 //	a client that asks for end offsets    ─▶ Sample ──────┤
 //	faults                                ─▶ Outage ──────┤
 //	questions with one right answer       ─▶ Probe ───────┤
-//	segment files of every broker         ─▶ Replica ─────┘
+//	segment files of every broker         ─▶ Replica ─────┤
+//	partitions' states in the tree        ─▶ State ───────┘
+//	producers of topics that are compacted, or cut by retention, and Java's
+//	producer                              ─▶ Kept ─▶ CheckKept ─▶ violations
 //
 // Vocabulary. A Write is one record that a producer handed to its client, with its
 // outcome: acknowledged at an offset, or unknown when the client gave it up, and then it
@@ -30,7 +33,5 @@
 //
 // Clients run in goroutines that crew owns; a History is assembled when all have ended.
 //
-// Left out: compaction and retention, which no kill provokes and which
-// broker/partition's own tests crash; acks 0 and 1, which promise nothing here; reads from
-// followers; damage to files.
+// Left out: acks 0 and 1, which promise nothing here; reads from followers; damage to files.
 package brokerkills

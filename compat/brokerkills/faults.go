@@ -24,17 +24,25 @@ const (
 	pauseLeader      = "pause of a leader beyond its session"
 	killCoordination = "kill -9 of the coordination leader"
 	killTwice        = "kill -9 of a leader, and again while it recovers"
+	pauseController  = "pause of the controller beyond its session"
+	restartLeader    = "kill -9 of a leader that starts again at once"
 )
 
-func allFaults() []string {
-	return []string{killLeader, killController, pauseLeader, killFollower, killCoordination, killTwice}
+// faultsFor returns the faults for brokers of a kind. Kafka's refuse to start before their former session
+// has ended.
+func faultsFor(kind kafka.Kind) []string {
+	all := []string{killLeader, killController, pauseLeader, killFollower, killCoordination, killTwice, pauseController}
+	if kind == kafka.Holt {
+		all = append(all, restartLeader)
+	}
+	return all
 }
 
 // schedule returns n faults in an order that rng chooses, each about as often as the others.
-func schedule(n int, rng *rand.Rand) []string {
+func schedule(faults []string, n int, rng *rand.Rand) []string {
 	var out []string
 	for len(out) < n {
-		round := allFaults()
+		round := slices.Clone(faults)
 		rng.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
 		out = append(out, round...)
 	}
@@ -43,6 +51,7 @@ func schedule(n int, rng *rand.Rand) []string {
 
 // faulty does the faults to a cluster.
 type faulty struct {
+	faults  []string
 	crew    *crew
 	members *ensemble.Ensemble
 	brokers *kafka.Cluster
@@ -69,7 +78,7 @@ func (f *faulty) do(ctx context.Context, fault string) error {
 		return err
 	}
 	what := fmt.Sprintf("%s: broker %d", fault, victim.ID())
-	if fault == pauseLeader {
+	if fault == pauseLeader || fault == pauseController {
 		return f.pause(ctx, victim, what)
 	}
 	before, err := f.registration(victim)
@@ -80,13 +89,18 @@ func (f *faulty) do(ctx context.Context, fault string) error {
 		return err
 	}
 	killed := f.crew.now()
+	if fault == restartLeader {
+		if err := victim.Start(); err != nil {
+			return err
+		}
+	}
 	if err := f.gone(ctx, victim, before); err != nil {
 		return err
 	}
 	o := Outage{Fault: what, Ended: f.crew.now(), Partitions: led, Limit: f.limit}
 	f.crew.addOutage(o)
 	f.crew.waitResumed(ctx, o)
-	f.log("%s, leader of %v: session ended after %v, acknowledgements at all of them %v later", what, led,
+	f.log("%s, leader of %v: registration gone after %v, acknowledgements at all of them %v later", what, led,
 		(o.Ended - killed).Round(time.Millisecond), (f.crew.now() - o.Ended).Round(time.Millisecond))
 	if fault == killTwice {
 		if err := f.killAgain(ctx, victim); err != nil {
@@ -186,7 +200,7 @@ func (f *faulty) killCoordinationLeader(ctx context.Context) error {
 
 // victim chooses the broker for a fault.
 func (f *faulty) victim(ctx context.Context, fault string) (*kafka.Broker, error) {
-	if fault == killController {
+	if fault == killController || fault == pauseController {
 		return f.brokers.Controller(ctx)
 	}
 	for {

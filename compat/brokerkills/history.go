@@ -114,6 +114,7 @@ type History struct {
 	Final    map[string]map[int32]int64 // committed offsets of groups when all was over
 	Probes   []Probe
 	Outages  []Outage
+	States   []State
 }
 
 // Violation is a property that does not hold.

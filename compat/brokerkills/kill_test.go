@@ -51,26 +51,39 @@ func TestBrokerKills(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d", *seed)
+	java, err := kafka.Load(t.Context())
+	check(t, err)
 	e, c := startCluster(t, kind)
-	createTopic(t, c)
+	createTopics(t, c)
 
 	crew := newCrew(t.Context(), c.Addrs(), t.Errorf)
 	defer crew.end()
 	f := &faulty{
-		crew: crew, members: e, brokers: c, chroot: chroot, session: session, limit: limitOf(kind),
+		faults: faultsFor(kind),
+		crew:   crew, members: e, brokers: c, chroot: chroot, session: session, limit: limitOf(kind),
 		rng: rand.New(rand.NewPCG(*seed, 0)), log: t.Logf,
 	}
 	check(t, f.open())
 	defer f.close()
 	crew.startAll()
+	f.watchStates()
+	kept := []*keptLoad{{topic: compactedTopic, policy: Compacted}, {topic: retainedTopic, policy: Retained}, {topic: javaTopic}}
+	crew.startKept(kept[0], 21)
+	crew.startKept(kept[1], 22)
+	crew.startJava(java, kept[2], t.TempDir())
 	pause(t.Context(), 2*time.Second)
 	f.all(t)
 
-	h := finish(t, crew, f)
+	h, keptHistories := finish(t, crew, f, kept)
 	for _, v := range Check(h) {
 		t.Error(v)
 	}
-	report(t, h)
+	for _, k := range keptHistories {
+		for _, v := range CheckKept(k) {
+			t.Error(v)
+		}
+	}
+	report(t, h, keptHistories)
 }
 
 func (c *crew) startAll() {
@@ -89,7 +102,7 @@ func (c *crew) startAll() {
 
 // all does all faults; one from which the cluster does not recover ends the run.
 func (f *faulty) all(t *testing.T) {
-	for n, fault := range schedule(*kills, f.rng) {
+	for n, fault := range schedule(f.faults, *kills, f.rng) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), perFault, fmt.Errorf("not within %v", perFault))
 		err := f.do(ctx, fault)
 		cancel()
@@ -102,7 +115,7 @@ func (f *faulty) all(t *testing.T) {
 
 // finish ends the load, asks what can be asked, kills all brokers at once, reads their files,
 // starts them again and asks the rest.
-func finish(t *testing.T, c *crew, f *faulty) *History {
+func finish(t *testing.T, c *crew, f *faulty, kept []*keptLoad) (*History, []*Kept) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), settleTime, fmt.Errorf("the end took more than %v", settleTime))
 	defer cancel()
@@ -110,6 +123,7 @@ func finish(t *testing.T, c *crew, f *faulty) *History {
 	c.producers.Wait()
 	c.drained(ctx)
 	c.ask(ctx)
+	check(t, f.askStale(ctx))
 	c.end()
 	c.consumers.Wait()
 	pause(ctx, 2*time.Second) // followers have what leaders have
@@ -120,8 +134,17 @@ func finish(t *testing.T, c *crew, f *faulty) *History {
 	}
 	replicas, err := readReplicas(f.brokers.Brokers())
 	check(t, err)
+	var histories []*Kept
+	for _, k := range kept {
+		h, err := k.history(f.brokers.Brokers())
+		check(t, err)
+		histories = append(histories, h)
+	}
 	check(t, f.brokers.StartAll(ctx))
-	check(t, f.brokers.InSync(ctx, topic))
+	check(t, f.brokers.InSync(ctx, topic, compactedTopic, retainedTopic, javaTopic))
+	for i, k := range kept {
+		check(t, k.readAll(ctx, c, histories[i]))
+	}
 	client, err := c.client()
 	check(t, err)
 	defer client.Close()
@@ -132,11 +155,11 @@ func finish(t *testing.T, c *crew, f *faulty) *History {
 	check(t, err)
 	final := map[string]map[int32]int64{group: {}}
 	offsets.Each(func(o kadm.OffsetResponse) { final[group][o.Partition] = o.At })
-	return c.history(replicas, final)
+	return c.history(replicas, final), histories
 }
 
 // report says how much the run has shown.
-func report(t *testing.T, h *History) {
+func report(t *testing.T, h *History, kept []*Kept) {
 	acked, unknown := 0, 0
 	for _, w := range h.Writes {
 		if w.Acked {
@@ -155,6 +178,22 @@ func report(t *testing.T, h *History) {
 			commits++
 		}
 	}
+	for _, k := range kept {
+		acked, left := 0, 0
+		for _, s := range k.Sent {
+			if s.Acked {
+				acked++
+			}
+		}
+		for _, l := range k.Logs[:keptPartitions] {
+			left += len(l.Records)
+		}
+		t.Logf("%s: %d records acknowledged, broker 1 has %d", k.Topic, acked, left)
+		if acked == 0 {
+			t.Errorf("%s: nothing was acknowledged", k.Topic)
+		}
+	}
+	t.Logf("%d states seen", len(h.States))
 	t.Logf("%d records acknowledged, %d of unknown outcome; transactions: %d committed, %d aborted, %d unknown; %d commits of offsets, %d samples, %d probes",
 		acked, unknown, ends[Committed], ends[Aborted], ends[Unknown], commits, len(h.Samples), len(h.Probes))
 	if acked == 0 || ends[Committed] == 0 || ends[Aborted] == 0 || commits == 0 || len(h.Samples) == 0 {
@@ -179,7 +218,8 @@ func startCluster(t *testing.T, kind kafka.Kind) (*ensemble.Ensemble, *kafka.Clu
 		Settings: []string{
 			fmt.Sprintf("zookeeper.session.timeout.ms=%d", session.Milliseconds()), "min.insync.replicas=2",
 			"replica.lag.time.max.ms=10000", "transaction.state.log.min.isr=2", "auto.leader.rebalance.enable=true",
-			"leader.imbalance.check.interval.seconds=5",
+			"leader.imbalance.check.interval.seconds=5", "log.cleaner.backoff.ms=1000", "log.retention.check.interval.ms=2000",
+			"log.cleaner.dedupe.buffer.size=4194304",
 		},
 	})
 	check(t, err)
@@ -200,7 +240,7 @@ func closing(t *testing.T, c interface{ Close() error }) {
 	}
 }
 
-func createTopic(t *testing.T, c *kafka.Cluster) {
+func createTopics(t *testing.T, c *kafka.Cluster) {
 	t.Helper()
 	crew := newCrew(t.Context(), c.Addrs(), t.Errorf)
 	client, err := crew.client()
@@ -208,10 +248,16 @@ func createTopic(t *testing.T, c *kafka.Cluster) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	resp, err := kadm.NewClient(client).CreateTopic(ctx, partitions, 3, nil, topic)
-	check(t, err)
-	check(t, resp.Err)
-	check(t, c.InSync(ctx, topic))
+	create := func(name string, partitions int32, settings map[string]*string) {
+		resp, err := kadm.NewClient(client).CreateTopic(ctx, partitions, 3, settings, name)
+		check(t, err)
+		check(t, resp.Err)
+		check(t, c.InSync(ctx, name))
+	}
+	create(topic, partitions, nil)
+	for name, settings := range keptTopics() {
+		create(name, keptPartitions, settings)
+	}
 }
 
 // printLogs puts the end of each broker's log into the test's output: the directory is gone when
