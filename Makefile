@@ -6,8 +6,9 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 SUITE    ?= .
+BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +18,15 @@ build: ## the commands in bin/, static binaries
 
 run: build ## a server on 127.0.0.1:2181 and a Kafka-style broker on 9092 with temporary data; Ctrl-C ends it
 	bin/holt dev
+
+image: ## a container image holt, by buildah, podman or docker (BUILDER), which takes the place of the official ZooKeeper one
+	rm -rf bin/image
+	mkdir -p bin/image/usr/bin bin/image/conf bin/image/data bin/image/datalog bin/image/logs
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/image/usr/bin/ ./cmd/...
+	ln -s holt bin/image/usr/bin/zkServer.sh
+	ln -s holt bin/image/usr/bin/zkServer-initialize.sh
+	ln -s zkcli bin/image/usr/bin/zkCli.sh
+	$(BUILDER) build $(BUILDARGS) -f cmd/holt/packaging/Containerfile -t $(or $(IMAGE),holt) bin/image
 
 test: ## everything that needs no other program: at most 15 minutes on two cores
 	$(GO) vet $(PACKAGES)
@@ -53,6 +63,9 @@ test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; his
 
 test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
 	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt
+
+test-image: ## the container image, built by buildah and run; needs root, installs buildah
+	$(GO) test -count 1 -timeout 10m -v ./compat/image -target=holt
 
 test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
 	$(GO) test -count 1 -timeout 10m -v ./compat/zkcli -target=$(or $(ZKCLI_TARGET),zookeeper)
