@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,8 @@ type app struct {
 	getenv         func(string) string
 	environ        func() []string // all of getenv's, as name=value
 	giveUpRoot     func(dirs []string) error
+	notify         func(state string) error              // systemd
+	watchdog       func() (every time.Duration, _ error) // of systemd; 0: none
 	start          func(server.Config) (member, error)
 	startBroker    func(context.Context, broker.Config) (runningBroker, error)
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -92,6 +93,7 @@ type world struct {
 	stdout, stderr bytes.Buffer
 	stop           chan os.Signal
 	env            map[string]string
+	told           []string // to systemd
 	given          []string // directories that were given to the image's user
 
 	started []server.Config
@@ -117,6 +119,8 @@ func newWorld() *world {
 		return all
 	}
 	w.app.giveUpRoot = func(dirs []string) error { w.given = dirs; return nil }
+	w.app.notify = func(state string) error { w.told = append(w.told, state); return nil }
+	w.app.watchdog = func() (time.Duration, error) { return 0, nil }
 	w.app.start = func(cfg server.Config) (member, error) {
 		if err := cfg.Validate(); err != nil {
 			return nil, err

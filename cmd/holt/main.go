@@ -46,7 +46,7 @@ func main() {
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop,
 		argv0: os.Args[0], getenv: os.Getenv, environ: os.Environ,
-		giveUpRoot: giveUpRoot,
+		giveUpRoot: giveUpRoot, notify: notifySystemd, watchdog: watchdogInterval,
 	}
 	a.start = a.startServer
 	a.startBroker = a.startBrokerHere

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -108,7 +109,10 @@ func (a *app) runMember(cfg server.Config, log *zap.Logger) error {
 	if err != nil {
 		return a.startError(&cfg, err)
 	}
-	failure := a.wait(m, cfg.MemberID, log, began)
+	systemd := a.newSupervisor(log)
+	defer systemd.close()
+	failure := a.wait(m, cfg.MemberID, log, began, systemd)
+	systemd.tell(daemon.SdNotifyStopping)
 	if err := m.Close(); err != nil && failure == nil {
 		failure = &exitError{exitFailed, fmt.Errorf("stop: %w", err)}
 	}
@@ -119,16 +123,22 @@ func (a *app) runMember(cfg server.Config, log *zap.Logger) error {
 }
 
 // wait blocks until a signal arrives or the member fails.
-func (a *app) wait(m member, id uint64, log *zap.Logger, began time.Time) error {
+func (a *app) wait(m member, id uint64, log *zap.Logger, began time.Time, systemd *supervisor) error {
 	addr := server.Off
 	if at := m.ClientAddr(); at != nil {
 		addr = at.String()
 	}
 	log.Info("started", zap.Uint64("member", id), zap.String("clients", addr))
+	// That the ports are open is what systemd waits for: the members of an ensemble
+	// are started one after the other, and the first has no quorum until the next.
+	systemd.tell(daemon.SdNotifyReady + "\nSTATUS=waiting for a quorum, clients at " + addr)
 	ready := m.Ready()
 	for {
 		select {
+		case <-systemd.due():
+			systemd.tell(daemon.SdNotifyWatchdog)
 		case <-ready:
+			systemd.tell("STATUS=serving clients at " + addr)
 			log.Info("ready", zap.Uint64("member", id), zap.String("clients", addr), zap.Duration("took", time.Since(began)))
 			ready = nil
 		case sig := <-a.stop:
