@@ -28,7 +28,8 @@ func (c *digestClient) Step(challenge []byte) ([]byte, bool, error) {
 		token, err := c.respond(challenge)
 		return token, false, err
 	case 3:
-		return nil, true, c.verify(challenge)
+		err := c.verify(challenge)
+		return nil, err == nil, err
 	}
 	return nil, false, ErrOver
 }
