@@ -420,3 +420,17 @@ func FuzzAPReq(f *testing.F) {
 		}
 	})
 }
+
+func TestDefaultRealm(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "",
+		"[libdefaults]\n\tdefault_realm = HOME\n":                                           "HOME",
+		"# c\n[realms]\nAWAY = {\n default_realm = X\n}\n[libdefaults]\ndefault_realm=HOME": "HOME",
+		"default_realm=HOME":                   "",
+		"[libdefaults]\n#default_realm = HOME": "",
+	} {
+		if got := DefaultRealm(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

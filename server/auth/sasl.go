@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"holt/sasl"
+	"holt/sasl/gssapi"
 	"holt/wire"
 )
 
@@ -27,6 +28,9 @@ type SASLConfig struct {
 	Rules string
 	// DefaultRealm is the realm whose principals the rule DEFAULT is for; "" is none's.
 	DefaultRealm string
+	// Keytab is the path of the file with the keys of Principal, zookeeper/host@REALM; clients log in by
+	// GSSAPI then [options of the JAAS file's Krb5LoginModule].
+	Keytab, Principal string
 }
 
 // String says all but the passwords.
@@ -52,6 +56,7 @@ type saslServer struct {
 	cfg    SASLConfig
 	rules  []rule
 	digest sasl.DigestServer
+	gssapi *gssapi.Acceptor // nil: there is none
 }
 
 func newSASLServer(cfg *SASLConfig) (*saslServer, error) {
@@ -62,6 +67,11 @@ func newSASLServer(cfg *SASLConfig) (*saslServer, error) {
 	var err error
 	if s.rules, err = parseRules(cfg.Rules); err != nil {
 		return nil, fmt.Errorf("security.auth_to_local: %w", err)
+	}
+	if cfg.Keytab != "" {
+		if s.gssapi, err = gssapi.NewAcceptor(cfg.Principal, cfg.Keytab); err != nil {
+			return nil, fmt.Errorf("Kerberos: %w", err)
+		}
 	}
 	s.digest = sasl.DigestServer{Digest: sasl.Digest{Service: saslService, Host: saslHost}, Password: s.password}
 	return s, nil
@@ -127,7 +137,15 @@ func (x *SASLExchange) Step(token []byte) (answer []byte, ids []wire.Identity, e
 func (x *SASLExchange) end() { x.over, x.conv = true, nil }
 
 // begin chooses the mechanism by what the client says first, since the protocol does not name it.
-func (s *saslServer) begin([]byte) sasl.Conversation { return s.digest.Begin() }
+// Whatever is of none that is there is left to DIGEST-MD5, whose server passes over a first token.
+//
+// Differs from ZooKeeper, which has GSSAPI alone where the JAAS section has Krb5LoginModule.
+func (s *saslServer) begin(first []byte) sasl.Conversation {
+	if s.gssapi != nil && gssapi.Initial(first) {
+		return s.gssapi.Begin()
+	}
+	return s.digest.Begin()
+}
 
 // identity is who stands in ACLs for an authentication id.
 //

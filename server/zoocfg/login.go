@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"holt/sasl"
+	"holt/sasl/gssapi"
 	"holt/server"
 )
 
@@ -53,13 +54,54 @@ func (r *reader) finishSASL() {
 			r.sasl.Users[user] = password
 		}
 		if strings.HasSuffix(m.Class, "Krb5LoginModule") {
-			r.fail(p, fmt.Sprintf("section %s of %s: Holt has no Kerberos yet", name, r.jaasFile), "remove the login module "+m.Class)
+			r.kerberos(m.Options)
 		}
 	}
-	if len(r.sasl.Users) == 0 {
+	if len(r.sasl.Users) == 0 && r.sasl.Keytab == "" {
 		r.note(p, fmt.Sprintf("section %s of %s has no user_NAME=\"password\": nobody can log in by SASL", name, r.jaasFile))
 	}
 	r.cfg.SASL = &r.sasl
+}
+
+// kerberos takes the options of a Krb5LoginModule. Where the KDC is does not matter: tickets are
+// opened with the keytab alone.
+func (r *reader) kerberos(options map[string]string) {
+	fail := func(cause, remedy string) {
+		r.errs = append(r.errs, &Error{File: r.jaasFile, Cause: "Krb5LoginModule: " + cause, Remedy: remedy})
+	}
+	r.sasl.Keytab, r.sasl.Principal = strings.TrimPrefix(options["keyTab"], "file:"), options["principal"]
+	switch {
+	case r.sasl.Keytab == "":
+		fail("no keyTab", `add useKeyTab=true keyTab="/etc/zookeeper.keytab"`)
+	case r.sasl.Principal == "":
+		fail("no principal", `add principal="zookeeper/`+"HOST@REALM"+`"`)
+	case strings.EqualFold(options["useKeyTab"], "false"):
+		fail("useKeyTab=false", "set useKeyTab=true: a server opens tickets with its keytab")
+	}
+	r.sasl.DefaultRealm = r.defaultRealm()
+	if r.sasl.Principal != "" && !strings.Contains(r.sasl.Principal, "@") {
+		r.sasl.Principal += "@" + r.sasl.DefaultRealm
+	}
+}
+
+// defaultRealm is the one that java.security.krb5.realm or krb5.conf names. Without such a file there is
+// none, unless java.security.krb5.conf names the file.
+func (r *reader) defaultRealm() string {
+	if r.krb5Realm != "" {
+		return r.krb5Realm
+	}
+	path := r.krb5Conf
+	if path == "" {
+		path = "/etc/krb5.conf"
+	}
+	text, err := r.opts.ReadFile(path)
+	if err != nil {
+		if r.krb5Conf != "" {
+			r.fail(r.seen["java.security.krb5.conf"], fmt.Sprintf("java.security.krb5.conf=%s cannot be read: %s", path, causeOf(err)), "name an existing file")
+		}
+		return ""
+	}
+	return gssapi.DefaultRealm(string(text))
 }
 
 // finishAuth settles who is let in. ZooKeeper: AuthenticationHelper.

@@ -172,6 +172,8 @@ type reader struct {
 	requireSASL   bool
 	jaasFile      string
 	jaasSection   string
+	krb5Conf      string
+	krb5Realm     string
 	sasl          server.SASLConfig
 }
 
