@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ test-image: ## the container image, built by buildah and run; needs root, instal
 
 test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
 	$(GO) test -count 1 -timeout 10m -v ./compat/zkcli -target=$(or $(ZKCLI_TARGET),zookeeper)
+
+test-migration: ## data and live sessions from Apache ZooKeeper to Holt and back; REWRITE=-rewrite records the files of 3.4 to 3.9 anew
+	$(GO) test -count 1 -timeout 20m -v ./compat/migration -target=holt $(REWRITE)
+
+bench-migration: ## a million nodes from ZooKeeper's files and back; fails above 30 s each way
+	$(GO) test -run '^$$' -bench Migrate1M -benchtime 3x ./cmd/holt/internal/migrate
 
 compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (100000) replies of random ones; SEED repeats
 	$(GO) test -count 1 -timeout 0 -v ./compat/compare -run 'TestHand$$|TestRandom$$' -target=holt -datadriven-quiet \

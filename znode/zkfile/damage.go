@@ -34,11 +34,11 @@ var (
 	errSeal   = errors.New("wrong checksum")
 )
 
-// named gives a DamageError among err's causes the name of its file, if it has none.
+// named says of which file err is. A DamageError among its causes is all there is to say.
 func named(file string, err error) error {
 	if d := (*DamageError)(nil); errors.As(err, &d) && d.File == "" {
 		d.File = file
-		return err
+		return d
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }

@@ -272,7 +272,9 @@ func (l *loader) replayFile(f File) (err error) {
 		if err := l.step(&t); err != nil {
 			return named(f.Path, err)
 		}
-		last = Txn{Zxid: t.Zxid, Digest: t.Digest}
+		if t.Op.Type != wire.OpError { // which changes nothing, and has no digest
+			last = Txn{Zxid: t.Zxid, Digest: t.Digest}
+		}
 	}
 	l.done += f.Size
 	return l.compare(last.Zxid, last.Digest, last.Digest != nil)
