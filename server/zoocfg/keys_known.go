@@ -126,14 +126,19 @@ func otherKeys() []key {
 }
 
 // strayKeys are no settings of a server, and are met in its files and flags all
-// the same: those of the Java client, and the names that the manual gives to
-// connection throttling and no code reads.
+// the same: those of the Java client, what guides and operators hand on from file
+// to file, and the names that the manual gives to connection throttling; no code
+// reads them.
 func strayKeys() []key {
 	var keys []key
 	for _, name := range []string{"clientCnxnSocket", "client.secure", "disableAutoWatchReset", "request.timeout",
 		"sasl.client", "sasl.client.", "sasl.clientconfig"} {
 		keys = append(keys, key{name: name, check: text, note: "not used: it is a setting of the Java client"})
 	}
+	keys = append(keys,
+		key{name: "requireClientAuthScheme", check: text, note: "not used, in ZooKeeper neither: enforce.auth.enabled and enforce.auth.schemes are what it is meant for"},
+		key{name: "timeTick", check: text, note: "not used, in ZooKeeper neither: the key is tickTime"},
+	)
 	for _, pair := range [][2]string{{"connectionMaxTokens", "tokens"}, {"connectionTokenFillTime", "fill_time"},
 		{"connectionTokenFillCount", "fill_count"}, {"connectionFreezeTime", "freeze_time"}, {"connectionDropIncrease", "drop_increase"},
 		{"connectionDropDecrease", "drop_decrease"}, {"connectionDecreaseRatio", "decrease_ratio"}} {

@@ -28,6 +28,7 @@ type property struct {
 func parseProperties(file string, text string) ([]property, error) {
 	var props []property
 	var errs []error
+	text = strings.TrimPrefix(text, "\ufeff") // editors of Windows put it there
 	for rest, number := text, 1; rest != ""; {
 		logical, lines, tail := cutLogicalLine(rest)
 		if logical != "" {

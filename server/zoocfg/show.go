@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,8 @@ func (res *Result) Settings() []Setting {
 			value := p.value
 			if of, ok := values[name]; ok {
 				value = of(&cfg)
+			} else if p.key == "" {
+				value = defaultOf(k.help)
 			}
 			if secret(name) && value != "" {
 				value = hidden
@@ -68,6 +71,19 @@ func (res *Result) Settings() []Setting {
 		}
 	}
 	return all
+}
+
+// defaultValue is how the help of a key ends in its default.
+var defaultValue = regexp.MustCompile("default (true|false|yes|no|-?[0-9]+)\\b|`([a-z]+)` \\(default\\)")
+
+// defaultOf is the default that the help of a key names, "" if it is no value but
+// words.
+func defaultOf(help string) string {
+	found := defaultValue.FindStringSubmatch(help)
+	if found == nil {
+		return ""
+	}
+	return found[1] + found[2]
 }
 
 // givenBelow are the keys that were given and belong to k, a prefix.
@@ -88,7 +104,8 @@ func secret(name string) bool {
 }
 
 // effective are the values of keys in a configuration with its defaults filled
-// in. A key without an entry has the value that was given, or none.
+// in. A key without an entry has the value that was given, or the default that its
+// help names.
 func effective() map[string]func(*server.Config) string {
 	number := func(field func(*server.Config) int) func(*server.Config) string {
 		return func(c *server.Config) string { return strconv.Itoa(max(field(c), 0)) }
@@ -162,6 +179,9 @@ func effective() map[string]func(*server.Config) string {
 		"admin.idleTimeout":        number(func(c *server.Config) int { return c.AdminIdleTimeoutMillis }),
 
 		"audit.enable": boolean(func(c *server.Config) bool { return c.Audit }),
+
+		"sslQuorum":                             boolean(func(c *server.Config) bool { return c.TLS.PeersOn }),
+		"ssl.quorum.clientHostnameVerification": boolean(func(c *server.Config) bool { return c.TLS.Peers.CheckClientName }),
 
 		"skipACL":                                  yesNo(func(c *server.Config) bool { return c.SkipACL }),
 		"DigestAuthenticationProvider.enabled":     boolean(func(c *server.Config) bool { return !c.DigestDisabled }),

@@ -228,6 +228,9 @@ func (r *reader) setting(p property) {
 		r.fail(p, fmt.Sprintf("%s=%s: %s", p.key, shorten(p.value), k.refuse), "remove the line")
 		return
 	}
+	if strings.Contains(p.value, "${") {
+		r.note(p, "${...} in a value stands for itself: nothing is put in its place")
+	}
 	if k.set != nil {
 		k.set(r, p, v)
 	}

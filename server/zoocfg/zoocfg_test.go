@@ -14,7 +14,9 @@ import (
 
 // TestRead runs the scripts of testdata. Their commands:
 //
-//	file NAME          the input becomes the content of a file
+//	file NAME [escaped]
+//	                   the input becomes the content of a file, with escapes as
+//	                   \r undone if it says so
 //	read NAME [myid=N] [jvmflags=(name=value, ...)] [define=(name=value, ...)]
 //	                   reads it: the fields that are not at their zero value,
 //	                   then the notes; or all that is wrong. The text of the file,
@@ -33,7 +35,11 @@ func TestRead(t *testing.T) {
 		datadriven.RunTest(t, script, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "file":
-				files[d.CmdArgs[0].Key] = d.Input
+				text := d.Input
+				if d.HasArg("escaped") {
+					text = strings.NewReplacer(`\r`, "\r", `\ufeff`, "\ufeff").Replace(text)
+				}
+				files[d.CmdArgs[0].Key] = text
 				return ""
 			case "read", "show":
 				opts := Options{ReadFile: readFile}
