@@ -118,3 +118,33 @@ func FuzzValidate(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSkim: what skim takes, next takes too, and finds the same.
+func FuzzSkim(f *testing.F) {
+	plain := build(f, BuilderOptions{}, sample(3)...)
+	f.Add([]byte(plain.records()))
+	f.Add([]byte{0x12, 0, 0, 0, 1, 4, 'a', 'b', 0, 0})          // a value of three bytes, two of them there
+	f.Add([]byte{0x10, 0, 0, 0, 1, 4, 'a', 'b', 0})             // no key
+	f.Add([]byte{0x14, 0, 0x81, 0x80, 0, 0, 1, 4, 'a', 'b', 0}) // a number that goes on
+	f.Add([]byte{0x14, 0, 0, 0xff, 0xff, 0x7f, 1, 4, 'a', 'b', 0})
+	f.Fuzz(func(t *testing.T, block []byte) {
+		b := Batch(make([]byte, HeaderSize))
+		skimmed := cursor{batch: b, rest: block, left: 1}
+		before := skimmed.rest
+		took := skimmed.skim()
+		if !took {
+			if len(skimmed.rest) != len(before) || skimmed.left != 1 {
+				t.Fatal("skim moved on without taking the record")
+			}
+			return
+		}
+		read := cursor{batch: b, rest: block, left: 1}
+		if !read.next() {
+			t.Fatalf("skim took what next refuses: %v", read.err)
+		}
+		if len(read.rest) != len(skimmed.rest) || read.left != skimmed.left || read.delta != skimmed.delta ||
+			read.rec.Offset != skimmed.rec.Offset || read.rec.Timestamp != skimmed.rec.Timestamp || (read.rec.Key == nil) != (skimmed.rec.Key == nil) {
+			t.Fatalf("skim %+v, next %+v", skimmed, read)
+		}
+	})
+}

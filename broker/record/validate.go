@@ -249,7 +249,7 @@ func checkRecords(b Batch, block []byte, o ValidateOptions) (int64, *Invalid) {
 	var v verdict
 	greatest := NoTimestamp
 	for i := int32(0); c.more(); i++ {
-		if !c.next() {
+		if !c.skim() && !c.next() {
 			return 0, refusal(c.err)
 		}
 		if c.delta != i {
