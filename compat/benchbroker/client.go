@@ -50,8 +50,12 @@ func (s *site) drop(ctx context.Context, topic string) error {
 	return err
 }
 
-// produce sends records of a size as fast as they are taken, for d, and returns the result and
-// their number. Acks of 1 are those of a producer without idempotence, as they must be.
+// producedMax is how many bytes a run of produce sends at most: well below what the system keeps of
+// files that are not written back yet, past which it stops whoever writes, for seconds.
+const producedMax = 2_000_000_000
+
+// produce sends records of a size as fast as they are taken, for d or until producedMax, and returns
+// the result and their number. Acks of 1 are those of a producer without idempotence, as they must be.
 func (s *site) produce(ctx context.Context, topic string, size int, all bool, d time.Duration) (result, int64, error) {
 	opts := []kgo.Opt{
 		kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(5 * time.Millisecond),
@@ -76,8 +80,10 @@ func (s *site) produce(ctx context.Context, topic string, size int, all bool, d 
 		acked.Add(1)
 	}
 	r, err := s.measure(func() (int64, error) {
-		for began := time.Now(); time.Since(began) < d && failed.Load() == nil; {
+		sent := 0
+		for began := time.Now(); time.Since(began) < d && sent < producedMax && failed.Load() == nil; {
 			for range 100 {
+				sent += size
 				client.Produce(ctx, &kgo.Record{Value: value}, done)
 			}
 		}

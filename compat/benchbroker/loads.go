@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"holt/compat/kafka"
 )
 
@@ -44,7 +46,7 @@ func loads() []load {
 			for _, acksAll := range []bool{false, true} {
 				acks := map[bool]string{false: "1", true: "all"}[acksAll]
 				all = append(all, load{
-					name: fmt.Sprint("produce", brokers), brokers: brokers,
+					name: fmt.Sprint("produce", brokers, "-", size), brokers: brokers,
 					title: fmt.Sprintf("%s, produce %d B, acks=%s", count, size, acks),
 					run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
 						r, _, err := s.produce(ctx, topic, size, acksAll, d)
@@ -56,7 +58,7 @@ func loads() []load {
 		}
 		for _, size := range []int{100, 1024} {
 			all = append(all, load{
-				name: fmt.Sprint("consume", brokers), brokers: brokers, title: fmt.Sprintf("%s, consume %d B", count, size),
+				name: fmt.Sprint("consume", brokers, "-", size), brokers: brokers, title: fmt.Sprintf("%s, consume %d B", count, size),
 				run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
 					_, n, err := s.produce(ctx, topic, size, false, d)
 					if err != nil {
@@ -149,6 +151,7 @@ func runOn(ctx context.Context, s *site, l load, topic string, d time.Duration) 
 	if err := s.create(ctx, topic, partitionsPerTopic); err != nil {
 		return r, err
 	}
+	unix.Sync() // each run begins with nothing to write back
 	r, err = l.run(ctx, s, topic, d)
 	return r, errors.Join(err, s.drop(ctx, topic))
 }

@@ -31,7 +31,7 @@ type comparison struct {
 func main() {
 	var c comparison
 	flag.IntVar(&c.rounds, "rounds", 3, "rounds of each load; figures are medians")
-	flag.StringVar(&c.only, "only", "", "rows to measure: produce1,produce3,consume,latency,memory,start; all if empty")
+	flag.StringVar(&c.only, "only", "", "rows to measure, by the beginnings of their names: produce1,produce3-100,consume1,latency,memory,start; all if empty")
 	flag.Float64Var(&c.scale, "scale", 1, "factor on durations, for a quick look")
 	kinds := flag.String("kinds", "holt,kafka", "brokers to measure")
 	markdown := flag.String("markdown", "", "Markdown file to put the table into as well, between its marks")

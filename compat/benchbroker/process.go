@@ -41,8 +41,10 @@ func startSite(ctx context.Context, kind kafka.Kind, brokers int) (s *site, err 
 	}
 	s.cluster, err = kafka.New(ctx, kafka.Config{
 		Holt: holt, ZooKeeper: strings.Join(s.member.Addrs(), ",") + "/bench", Brokers: brokers, Dir: s.dir, HeapMiB: 1024,
-		// As Kafka ships: three network and eight request threads.
-		Settings: []string{"num.network.threads=3", "num.io.threads=8"},
+		Settings: []string{
+			"num.network.threads=3", "num.io.threads=8", // as Kafka ships
+			"log.segment.delete.delay.ms=1000", // a run shall not pay for the files of the last
+		},
 	})
 	if err != nil {
 		return s, err
