@@ -46,6 +46,12 @@ type Config struct {
 	// snapshot from an ensemble that has been told to add it.
 	Join bool
 
+	// Discover: members come and go. One whose log is empty asks Members, its configuration, where it
+	// belongs before it founds anything, and is a founder only if they are, too; who was not
+	// among them is made a learner by the leader, which has to be told of each newcomer's voice
+	// by ChangeMembership. Excludes Join.
+	Discover bool
+
 	// Dir holds the log and snapshots in transit. One member only.
 	Dir string
 

@@ -14,7 +14,7 @@ import (
 
 // ErrLogLost means that the leader knows of entries which this member had
 // acknowledged and no longer has. It must not take part any more: remove it
-// from the ensemble and add it again, empty, under a new id.
+// from the ensemble and add it again, empty.
 var ErrLogLost = errors.New("the log has lost entries that were acknowledged")
 
 // CoreConfig configures a Core. All fields are needed unless said otherwise.
@@ -33,6 +33,10 @@ type CoreConfig struct {
 
 	FlushBytes, LogBytes, LogBytesMax int64
 	FlushTicks, HoldTicks             int // 0: flush by bytes only; hold for nobody lost
+
+	// IDsReused: a member that has just joined does not vote before it has a snapshot, since
+	// the id may have been that of a member with another log. Not needed.
+	IDsReused bool
 
 	Logger *zap.Logger
 }
@@ -87,6 +91,7 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 	if c.roster, err = decodeRoster(conf.Members, conf.State); err != nil {
 		return nil, fmt.Errorf("configuration at %d: %w", conf.Index, err)
 	}
+	c.roster.founders = conf.Index == foundingIndex
 	defer func() {
 		if c.err != nil {
 			c, err = nil, c.err
@@ -163,6 +168,9 @@ func (c *Core) Tick() {
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
 	c.stallTick()
+	if c.roster.joint {
+		c.changes.leaving++
+	}
 	c.leaveJoint()
 	c.upkeep.tick(c)
 }
@@ -182,6 +190,9 @@ func (c *Core) Step(m *raftpb.Message) {
 	case m.GetType() == raftpb.MsgReadIndex && !c.mayAnswerReads():
 		return // it will ask again
 	case m.GetType() == raftpb.MsgPreVote, m.GetType() == raftpb.MsgVote:
+		if c.cfg.IDsReused && c.confIndex == 0 {
+			return // it has joined and knows nothing yet: a former self may have voted
+		}
 		c.election.asked()
 	}
 	c.note(c.rn.Step(m))
@@ -254,8 +265,8 @@ func (c *Core) guardMessage(m *raftpb.Message) {
 		if m.GetType() == raftpb.MsgHeartbeat {
 			// The only check a heartbeat can fail: its commit index is at most
 			// what this member acknowledged.
-			c.fail(fmt.Errorf("%w: leader %d expects entry %d; remove this member and add it under a new id (%s)",
-				ErrLogLost, m.GetFrom(), m.GetCommit(), string(r)))
+			c.fail(fmt.Errorf("%w: leader %d expects entry %d; %s (%s)",
+				ErrLogLost, m.GetFrom(), m.GetCommit(), remedyLost, string(r)))
 			return
 		}
 		c.fail(fmt.Errorf("raft: %s from member %d: %s", m.GetType(), m.GetFrom(), string(r)))

@@ -13,6 +13,9 @@ func (m *Member) runLoop() {
 	ticker := time.NewTicker(m.cfg.TickInterval)
 	defer ticker.Stop()
 	var ev events
+	if m.core == nil && !m.discover() {
+		return
+	}
 	m.dispatchAll()
 	for {
 		ticks := 0
@@ -95,7 +98,14 @@ func (m *Member) dispatch(rd *Ready) {
 func (m *Member) dispatchRare(rd *Ready) {
 	if rd.Members != nil {
 		m.zlog.Info("membership changed", zap.Any("members", rd.Members))
-		m.setPeers(rd.Members)
+		r := m.core.roster
+		m.roster.Store(&r)
+		m.setPeers()
+		var gone []uint64
+		for _, g := range r.removed {
+			gone = append(gone, g.id)
+		}
+		m.transport.Disconnect(gone)
 	}
 	if rd.Flush {
 		m.upkeep.put(m.flush)

@@ -23,7 +23,10 @@ import (
 type Member struct {
 	cfg       Config
 	log       *storage.Log
-	core      *Core // owned by the loop
+	id        storage.Identity
+	core      *Core                          // owned by the loop; nil until discover has ended
+	roster    atomic.Pointer[roster]         // of core, for whoever is asked
+	hints     atomic.Pointer[[]MemberConfig] // whom others said to be members
 	transport *transport.Transport
 	in        *inbox
 	appends   *mailbox[*Append]
@@ -81,6 +84,9 @@ func Open(cfg Config) (_ *Member, err error) {
 		closed:   make(chan struct{}),
 		written:  make(chan struct{}),
 	}
+	m.leads.Store(&Leadership{})
+	m.roster.Store(&roster{})
+	m.hints.Store(&[]MemberConfig{})
 	m.proposer.max = cfg.MaxUnsaved
 	m.proposer.cond.L = &m.proposer.mu
 	if err := m.openLog(); err != nil {
@@ -91,11 +97,10 @@ func Open(cfg Config) (_ *Member, err error) {
 			err = errors.Join(err, m.log.Close())
 		}
 	}()
-	if err := m.finishInstall(); err != nil {
-		return nil, err
-	}
-	if err := m.openCore(); err != nil {
-		return nil, err
+	if m.log.Founded() {
+		if err := m.openCore(); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.openTransport(); err != nil {
 		return nil, err
@@ -113,11 +118,16 @@ func (m *Member) openLog() error {
 	}
 	m.log = log
 	if log.Founded() {
-		if id := log.Identity().Member; id != m.cfg.ID {
-			err = fmt.Errorf("log %s belongs to member %d, this is member %d", m.cfg.Dir, id, m.cfg.ID)
+		if m.id = log.Identity(); m.id.Member != m.cfg.ID {
+			err = fmt.Errorf("log %s belongs to member %d, this is member %d", m.cfg.Dir, m.id.Member, m.cfg.ID)
 		}
 	} else {
-		err = m.found()
+		m.id.Member = m.cfg.ID
+		if _, err = rand.Read(m.id.Store[:]); err != nil {
+			err = fmt.Errorf("draw store id: %w", err)
+		} else if !m.cfg.Discover || len(m.cfg.Members) < 2 {
+			err = m.found(m.cfg.Join)
+		}
 	}
 	if err != nil {
 		return errors.Join(err, log.Close())
@@ -125,18 +135,15 @@ func (m *Member) openLog() error {
 	return nil
 }
 
-func (m *Member) found() error {
-	id := storage.Identity{Member: m.cfg.ID}
-	if _, err := rand.Read(id.Store[:]); err != nil {
-		return fmt.Errorf("draw store id: %w", err)
-	}
-	if m.cfg.Join {
-		return Join(m.log, id)
+// found gives the log its beginning: that of a founder, or of one that joins.
+func (m *Member) found(join bool) error {
+	if join {
+		return Join(m.log, m.id)
 	}
 	if !slices.ContainsFunc(m.cfg.Members, func(f MemberConfig) bool { return f.ID == m.cfg.ID }) {
 		return fmt.Errorf("found ensemble: member %d is not among the members", m.cfg.ID)
 	}
-	return Found(m.log, id, m.cfg.Members)
+	return Found(m.log, m.id, m.cfg.Members)
 }
 
 // Found gives an empty log its first configuration, the founding members.
@@ -180,7 +187,11 @@ func FinishInstall(log *storage.Log, sm StateMachine) error {
 	return log.EndInstall()
 }
 
+// openCore finishes an installation that a crash interrupted and makes the core.
 func (m *Member) openCore() error {
+	if err := m.finishInstall(); err != nil {
+		return err
+	}
 	var incarnation [8]byte
 	if _, err := rand.Read(incarnation[:]); err != nil {
 		return fmt.Errorf("draw incarnation: %w", err)
@@ -194,12 +205,15 @@ func (m *Member) openCore() error {
 		MaxInflightBytes: c.MaxInflightBytes, MaxInflight: c.MaxInflight, MaxApplyBytes: c.MaxApplyBytes,
 		FlushBytes: c.FlushBytes, FlushTicks: int(c.FlushInterval / c.TickInterval),
 		LogBytes: c.LogBytes, LogBytesMax: c.LogBytesMax, HoldTicks: int(c.HoldInterval / c.TickInterval),
-		Logger: m.zlog,
+		IDsReused: c.Discover,
+		Logger:    m.zlog,
 	})
 	if err != nil {
 		return fmt.Errorf("start member: %w", err)
 	}
 	m.core = core
+	r := core.roster
+	m.roster.Store(&r)
 	m.leads.Store(&Leadership{Term: core.Leadership().Term})
 	return nil
 }
@@ -207,8 +221,10 @@ func (m *Member) openCore() error {
 func (m *Member) start() {
 	m.snapshots.ctx, m.snapshots.cancel = context.WithCancel(context.Background())
 	m.snapshots.limit = transport.NewLimiter(m.cfg.SnapshotBytesPerSecond)
-	m.setPeers(m.core.Members())
-	for _, f := range []func(){m.runApply, m.runNotices, m.runUpkeep} {
+	if m.core != nil {
+		m.setPeers()
+	}
+	for _, f := range []func(){m.runApply, m.runNotices, m.runUpkeep, m.runSearch} {
 		m.wg.Go(f)
 	}
 	go m.runAppend()

@@ -75,6 +75,10 @@ func (c *Core) ProposeChange(change MembershipChange) (err error) {
 		return ErrChangePending
 	}
 	cc := change.confChange()
+	if len(cc.Changes) == 1 && c.losesVoice(&change) {
+		// A leader that only steps down leaves the others to an election timeout.
+		cc.Transition = raftpb.ConfChangeTransition_ConfChangeTransitionJointExplicit.Enum()
+	}
 	if err := checkChange(conf.State, cc); err != nil {
 		return fmt.Errorf("change of membership: %w", err)
 	}
@@ -91,11 +95,28 @@ func (c *Core) changesKnown() bool {
 	return g.ownFirst != 0 && c.jobs.applied >= g.ownFirst && c.jobs.applied >= g.last
 }
 
+// losesVoice reports whether this member does not vote after the change.
+func (c *Core) losesVoice(change *MembershipChange) bool {
+	return slices.Contains(change.Remove, c.cfg.ID) ||
+		slices.ContainsFunc(change.Add, func(m MemberConfig) bool { return m.ID == c.cfg.ID && m.Learner })
+}
+
 // leaveJoint proposes the second half of a change, if this member leads and the first is in
-// force. While leadership is being handed over it is refused; the next tick tries again.
+// force. A leader that will not vote afterwards hands over first, and goes on by itself only
+// if that does not come about. While leadership is being handed over the proposal is refused; the
+// next tick tries again.
 func (c *Core) leaveJoint() {
 	if !c.lead.Self || !c.roster.joint || !c.changesKnown() || c.jobs.applied < c.confIndex {
 		return
+	}
+	conf, ok := c.log.ConfAt(c.confIndex)
+	if !ok {
+		return // not written yet
+	}
+	if !slices.Contains(conf.State.Voters, c.cfg.ID) && c.changes.leaving < 2*c.cfg.ElectionTicks {
+		if c.leaveTo(conf.State.Voters) {
+			return
+		}
 	}
 	cc := &raftpb.ConfChangeV2{Context: append(encodeMembers(nil), c.roster.leave...)}
 	if err := c.rn.ProposeConfChange(cc); err == nil {
@@ -103,10 +124,34 @@ func (c *Core) leaveJoint() {
 	}
 }
 
+// leaveTo hands leadership to one of the voters to be; false if there is none. Not at once: one that
+// has not applied the first half yet ignores the call, and Raft waits for it for an
+// election timeout. The next one in turn makes Raft give up the one before.
+func (c *Core) leaveTo(voters []uint64) bool {
+	const wait, turn = 2, 3 // ticks
+	if n := c.changes.leaving - wait; n < 0 || n%turn != 0 || c.changes.triedAt == c.changes.leaving {
+		return true
+	}
+	c.changes.triedAt = c.changes.leaving
+	among := slices.DeleteFunc(slices.Clone(voters), func(id uint64) bool { return id == c.changes.leaveTo })
+	to := c.bestOf(among)
+	if to == 0 {
+		to = c.bestOf(voters)
+	}
+	if to != 0 {
+		c.changes.leaveTo = to
+		c.rn.TransferLeader(to)
+	}
+	return to != 0
+}
+
 // changes are the changes of membership in this leader's log.
 type changes struct {
 	ownFirst uint64 // its first entry: whether earlier ones are changes it does not look up
 	last     uint64 // index of the last one appended by it
+	leaving  int    // ticks for which a change has been half done
+	triedAt  int    // leaving when it tried last to hand over before it loses its voice
+	leaveTo  uint64 // to whom
 }
 
 func (g *changes) appended(e *raftpb.Entry) {

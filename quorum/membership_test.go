@@ -86,9 +86,12 @@ func TestMembership(t *testing.T) {
 
 		// The leader removes itself.
 		leader = e.leader().Leadership().Leader
-		e.change(quorum.MembershipChange{Remove: []uint64{leader}})
 		removed := e.members[leader]
+		if err := removed.StartChange(quorum.MembershipChange{Remove: []uint64{leader}}); err != nil {
+			t.Fatal(err)
+		}
 		delete(e.members, leader)
+		e.role(leader, "")
 		e.propose(10)
 		e.settle()
 		if err := removed.Close(); err != nil {

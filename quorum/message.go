@@ -37,7 +37,7 @@ func (m *Member) Send(to uint64, payload []byte) error {
 
 func (m *Member) openTransport() error {
 	t, err := transport.New(transport.Config{
-		ID: m.cfg.ID, Store: m.log.Identity().Store, Listen: m.cfg.Listen, Dial: m.cfg.Dial,
+		ID: m.cfg.ID, Store: m.id.Store, Listen: m.cfg.Listen, Dial: m.cfg.Dial,
 		Handler: handler{m}, Logger: m.zlog, MaxQueueBytes: maxPeerQueueBytes,
 	})
 	if err != nil {
@@ -47,14 +47,19 @@ func (m *Member) openTransport() error {
 	return nil
 }
 
-// setPeers tells the transport where the members are. What this process was
-// configured with goes before what the log remembers: an operator who moves a
-// member edits the configuration.
-func (m *Member) setPeers(members []MemberConfig) {
+// setPeers tells the transport where the members are. While the founders are the members,
+// what this process was configured with goes before what the log remembers: an operator who
+// moves a member edits the configuration. After a change the log knows better; who is not in
+// it may still have to be answered, since this member may be behind. For the loop.
+func (m *Member) setPeers() {
 	addrs := map[uint64]string{}
-	for _, list := range [][]MemberConfig{members, m.cfg.Members} {
+	lists := [][]MemberConfig{*m.hints.Load(), m.cfg.Members, m.core.roster.members}
+	if m.core.confIndex <= foundingIndex {
+		lists[1], lists[2] = lists[2], lists[1]
+	}
+	for _, list := range lists {
 		for _, p := range list {
-			if p.ID != m.cfg.ID && p.Addr != "" {
+			if p.ID != m.cfg.ID && p.Addr != "" && m.core.roster.removedAt(p.ID) == 0 {
 				addrs[p.ID] = p.Addr
 			}
 		}
@@ -74,19 +79,33 @@ func (h handler) Message(from uint64, payload []byte) {
 	h.m.cfg.OnMessage(from, payload)
 }
 
-// Hello refuses a member that comes back with another log than before. It has
-// forgotten for whom it voted and what it acknowledged: if it took part, what a
+// Hello refuses a member that was removed, and one that comes back with another log than
+// before. That one has forgotten for whom it voted and what it acknowledged: if it took part, what a
 // majority has stored could be lost.
 func (h handler) Hello(from uint64, store [16]byte) error {
-	first, unknown := h.m.log.Peer(from, store)
+	if !h.m.log.Founded() {
+		return errors.New("this member has no log yet")
+	}
+	r := h.m.roster.Load()
+	first, unknown := store, false
+	if known, ok := r.find(from); ok && known.Store != ([16]byte{}) {
+		first = known.Store
+	} else if index := r.removedAt(from); index != 0 {
+		return &transport.RemovedError{Index: index}
+	} else {
+		first, unknown = h.m.log.Peer(from, store)
+	}
 	if first != store {
-		return fmt.Errorf("member %d has lost its log since it was first seen; remove it and add it under a new id", from)
+		return fmt.Errorf("member %d has lost its log since it was first seen; %s", from, remedyLost)
 	}
 	if unknown {
 		h.m.appends.put(&Append{Write: storage.Write{Peer: &storage.Identity{Member: from, Store: store}}})
 	}
 	return nil
 }
+
+// remedyLost is what an operator does about a member whose disk was wiped or replaced.
+const remedyLost = "remove it by reconfig, then add it again, with an empty log"
 
 func (h handler) Unreachable(peer uint64) {
 	h.call(func(c *Core) { c.Unreachable(peer) })

@@ -20,6 +20,8 @@ type roster struct {
 	removed []removal      // ascending by id; no members
 	joint   bool           // a change is half done; not encoded, Raft's part tells
 	leave   []byte         // what the state machine sees when the other half is done
+	// founders: there was no change yet. Not encoded.
+	founders bool
 }
 
 // removal is an id whose member was removed by the entry at an index.

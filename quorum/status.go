@@ -162,9 +162,15 @@ func (c *Core) transferTo(target *uint64, choose bool) error {
 
 // bestVoter is the active voter with the most complete log, 0 if there is
 // none. Raft calls active whoever was within the last election timeout.
-func (c *Core) bestVoter() (best uint64) {
+func (c *Core) bestVoter() uint64 { return c.bestOf(nil) }
+
+// bestOf is bestVoter among some.
+func (c *Core) bestOf(among []uint64) (best uint64) {
 	var match uint64
 	c.rn.WithProgress(func(id uint64, typ raft.ProgressType, p tracker.Progress) {
+		if among != nil && !slices.Contains(among, id) {
+			return
+		}
 		if id != c.cfg.ID && typ == raft.ProgressTypePeer && p.RecentActive && !c.lost[id] && (best == 0 || p.Match > match) {
 			best, match = id, p.Match
 		}

@@ -118,6 +118,14 @@ func (l *Log) Peer(id uint64, store [16]byte) (first [16]byte, new bool) {
 	return store, true
 }
 
+// Seen returns the store id that member id was first seen with, false if it was not.
+func (l *Log) Seen(id uint64) (store [16]byte, ok bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	store, ok = l.mu.peers[id]
+	return store, ok
+}
+
 // PendingInstall returns the snapshot whose installation has begun, if any.
 func (l *Log) PendingInstall() (Install, bool) {
 	l.mu.RLock()

@@ -10,7 +10,7 @@
 //	raft   messages of Raft, several to a frame, several frames to a write
 //	app    payloads of the application, likewise
 //
-// and a further one while a snapshot is sent (see snapshot.go).
+// and a further one while a snapshot is sent (see snapshot.go) or a question asked (see ask.go).
 //
 //	Send ──▶ queue ──▶ sender ──TCP──▶ receiver ──▶ Handler
 //	         bounded   one goroutine    one goroutine
@@ -24,7 +24,7 @@
 // # Format
 //
 //	hello   "HOLT" version(1) lane(1) from(8) to(8) store(16) crc32c(4)
-//	answer  0, or 1 length(2) text
+//	answer  0, or 1 length(2) text, or 2 index(8): the peer was removed by that entry
 //	frame   length(4) crc32c(4) items
 //	item    length(uvarint) bytes
 //

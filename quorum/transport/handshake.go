@@ -15,6 +15,7 @@ const (
 	laneRaft lane = iota
 	laneApp
 	laneSnapshot
+	laneAsk
 	lanes
 )
 
@@ -63,10 +64,18 @@ func readHello(r io.Reader) (hello, error) {
 	return h, nil
 }
 
+// RemovedError is a Handler's word to a peer that it was removed by the entry at Index.
+type RemovedError struct{ Index uint64 }
+
+func (e *RemovedError) Error() string { return "you were removed from the ensemble" }
+
 // appendAnswer accepts a connection (nil) or says why not.
 func appendAnswer(b []byte, refused error) []byte {
 	if refused == nil {
 		return append(b, 0)
+	}
+	if removed := (*RemovedError)(nil); errors.As(refused, &removed) {
+		return binary.BigEndian.AppendUint64(append(b, 2), removed.Index)
 	}
 	text := refused.Error()
 	text = text[:min(len(text), 1000)]
@@ -84,6 +93,13 @@ func readAnswer(r io.Reader) error {
 	}
 	if head[0] == 0 {
 		return nil
+	}
+	if head[0] == 2 {
+		var index [8]byte
+		if _, err := io.ReadFull(r, index[:]); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errRefused, &RemovedError{binary.BigEndian.Uint64(index[:])})
 	}
 	if _, err := io.ReadFull(r, head[1:]); err != nil {
 		return err

@@ -71,6 +71,10 @@ func (t *Transport) receive(conn net.Conn) {
 	t.news(h.from)
 	defer t.news(h.from)
 	switch h.lane {
+	case laneAsk:
+		if err := t.answerAsk(conn, h); err != nil {
+			log.Debug("question of a member", zap.Uint64("peer", h.from), zap.Error(err))
+		}
 	case laneSnapshot:
 		t.cfg.Handler.Snapshot(h.from, newStream(conn))
 	default:
@@ -126,6 +130,9 @@ func (t *Transport) judge(h hello) error {
 	}
 	if h.from == t.cfg.ID {
 		return fmt.Errorf("two members have id %d", h.from)
+	}
+	if h.lane == laneAsk {
+		return nil
 	}
 	return t.cfg.Handler.Hello(h.from, h.store)
 }

@@ -136,6 +136,9 @@ func (s *sender) run() {
 		if s.lane == laneRaft && errors.Is(err, syscall.ECONNREFUSED) {
 			p.t.cfg.Handler.PeerGone(p.id)
 		}
+		if removed := (*RemovedError)(nil); errors.As(err, &removed) {
+			p.t.cfg.Handler.Removed(p.id, removed.Index)
+		}
 		if errors.Is(err, errRefused) && !told {
 			log.Warn("connection refused by peer", zap.Error(err))
 			told = true

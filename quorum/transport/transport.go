@@ -20,7 +20,7 @@ type Handler interface {
 	Raft(from uint64, msgs []*raftpb.Message, size int) bool
 	// Message takes a payload over; it may block.
 	Message(from uint64, payload []byte)
-	// Hello judges a peer that connects.
+	// Hello judges a peer that connects, but to ask; a RemovedError reaches its Handler.
 	Hello(from uint64, store [16]byte) error
 	// Unreachable: messages to the peer were lost.
 	Unreachable(peer uint64)
@@ -28,6 +28,10 @@ type Handler interface {
 	PeerGone(peer uint64)
 	// PeerUp: the connection for Send was made, or lost.
 	PeerUp(peer uint64, up bool)
+	// Asked answers the question of a member that need not be a peer (Ask); nil for no answer.
+	Asked(from uint64, store [16]byte, question []byte) []byte
+	// Removed: a peer says that this member was removed by the entry at index.
+	Removed(peer, index uint64)
 	// Snapshot receives one; see Receive. It owns the stream until it returns.
 	Snapshot(from uint64, s *Stream)
 }

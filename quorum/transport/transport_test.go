@@ -40,6 +40,7 @@ type seen struct {
 	gone        int
 	unreachable int
 	up, down    int
+	removed     uint64
 }
 
 // look returns a copy of what has arrived so far.
@@ -76,6 +77,12 @@ func (e *end) Message(_ uint64, payload []byte) {
 		<-block
 	}
 }
+
+func (e *end) Asked(from uint64, _ [16]byte, question []byte) []byte {
+	return fmt.Appendf(nil, "%d asked %d %s", from, e.id, question)
+}
+
+func (e *end) Removed(_, index uint64) { e.set(func(e *end) { e.removed = index }) }
 
 func (e *end) Hello(uint64, [16]byte) error { e.mu.Lock(); defer e.mu.Unlock(); return e.hello }
 func (e *end) Unreachable(uint64)           { e.mu.Lock(); e.unreachable++; e.mu.Unlock() }
