@@ -77,6 +77,7 @@ func (s *Server) runTicker() {
 		case now := <-quick.C:
 			s.pipeline.tick(now)
 			s.checkLeader()
+			s.checkRemoved()
 		}
 	}
 }

@@ -42,6 +42,7 @@ func (s *Server) quorumConfig() quorum.Config {
 	if len(c.Members) == 0 {
 		c.Members = []quorum.MemberConfig{{ID: s.cfg.MemberID}}
 	}
+	c.Discover = s.cfg.ReconfigEnabled && !s.cfg.Standalone()
 	if self, ok := s.cfg.Self(); ok && !s.cfg.Standalone() {
 		c.Listen = func() (net.Listener, error) { return s.listenPeers(s.cfg.peerListenAddr(self)) }
 	}

@@ -89,6 +89,10 @@ func (s *Server) membersChanged() error {
 	if err := s.readMembers(); err != nil {
 		return err
 	}
+	_, was := before.Find(s.cfg.MemberID)
+	if _, is := s.members().Find(s.cfg.MemberID); was && !is && before.Version != 0 {
+		s.removed.Store(true)
+	}
 	if now := s.members(); now != before {
 		s.log.Info("members changed", zap.Strings("members", now.Lines()), zap.String("version", fmt.Sprintf("%x", now.Version)))
 	}
@@ -120,4 +124,12 @@ func (s *Server) proposeMembership() {
 // raftMember is a server as quorum knows it.
 func raftMember(s *membership.Server, addr string) quorum.MemberConfig {
 	return quorum.MemberConfig{ID: s.ID, Addr: addr, Learner: s.Observer}
+}
+
+// checkRemoved ends a member that was removed: not at once, so that the client that asked for it gets
+// its answer.
+func (s *Server) checkRemoved() {
+	if s.removed.Load() {
+		s.failed(quorum.ErrRemoved)
+	}
 }

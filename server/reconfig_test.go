@@ -1,16 +1,26 @@
 package server
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"holt/quorum"
 	"holt/wire"
 )
 
 // reconfigurable has members take reconfig from anybody.
-func reconfigurable(_ uint64, c *Config) { c.ReconfigEnabled, c.SkipACL = true, true }
+func reconfigurable(id uint64, c *Config) {
+	c.ReconfigEnabled, c.SkipACL = true, true
+	if id > 3 { // a newcomer lists itself and the founders
+		c.Members = append(c.Members, Member{ID: id, Host: fmt.Sprintf("m%d", id), QuorumPort: 1, ElectionPort: 2})
+	}
+}
 
 func text(s string) *string { return &s }
 
@@ -116,5 +126,116 @@ func TestReconfigIsRefusedWhereItIsOff(t *testing.T) {
 	c := connect(t, s, wire.ConnectRequest{})
 	if h, _ := c.reconfig(wire.ReconfigRequest{LeavingServers: text("3"), CurConfigID: -1}); h.Err != wire.ErrUnimplemented {
 		t.Error(h.Err)
+	}
+}
+
+// newcomer starts a member with nothing on its disk and waits until it serves.
+func (e *testEnsemble) newcomer(id uint64) {
+	e.t.Helper()
+	e.fs[id] = vfs.NewMem()
+	e.start(id)
+	<-e.servers[id].Ready()
+}
+
+// expelled waits until a member ends because it was removed.
+func (e *testEnsemble) expelled(id uint64) {
+	e.t.Helper()
+	select {
+	case err := <-e.servers[id].Failed():
+		if !errors.Is(err, quorum.ErrRemoved) {
+			e.t.Fatalf("member %d ends with %v", id, err)
+		}
+	case <-time.After(time.Minute):
+		e.t.Fatalf("member %d goes on", id)
+	}
+	e.stop(id)
+}
+
+// TestEveryMemberIsReplaced: from three members to five and back to three others, under load. No write that was
+// answered is lost, and none waits longer than a second.
+func TestEveryMemberIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, reconfigurable)
+		e.leader(1, 2, 3)
+		e.newcomer(4)
+		e.newcomer(5)
+		admin := connect(t, e.servers[4], wire.ConnectRequest{TimeoutMillis: 40_000})
+		change := func(joining, leaving string) {
+			t.Helper()
+			began := time.Now()
+			h, resp := admin.reconfig(wire.ReconfigRequest{JoiningServers: text(joining), LeavingServers: text(leaving), CurConfigID: -1})
+			if h.Err != wire.OK {
+				t.Fatalf("add %q, remove %q: %v", joining, leaving, h.Err)
+			}
+			t.Logf("add %q, remove %q: %v\n%s", joining, leaving, time.Since(began), resp.Data)
+		}
+		load := startLoad(t, e, 4)
+		change("server.4=m4:1:2;m4:3,server.5=m5:1:2;m5:3", "")
+		e.newcomer(6)
+		change("server.6=m6:1:2;m6:3", "1")
+		e.expelled(1)
+		change("", "2,3")
+		e.expelled(2)
+		e.expelled(3)
+		// One that was removed is not let in with its old disk.
+		e.start(2)
+		e.expelled(2)
+		if h, _ := admin.reconfig(wire.ReconfigRequest{LeavingServers: text("6,5"), CurConfigID: -1}); h.Err != wire.ErrBadArguments {
+			t.Errorf("down to one: %v", h.Err)
+		}
+		load.end()
+		e.leader(4, 5, 6)
+	})
+}
+
+// load is a client that writes one node after another, over one connection.
+type load struct {
+	t    *testing.T
+	e    *testEnsemble
+	c    *rawConn
+	stop chan struct{}
+	done chan struct{}
+	made int
+	most time.Duration
+}
+
+func startLoad(t *testing.T, e *testEnsemble, member uint64) *load {
+	l := &load{t: t, e: e, c: connect(t, e.servers[member], wire.ConnectRequest{TimeoutMillis: 40_000}), stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		for {
+			select {
+			case <-l.stop:
+				return
+			default:
+			}
+			began := time.Now()
+			if h := l.c.call(wire.OpCreate, create(fmt.Sprintf("/load-%d", l.made), "", 0), nil); h.Err != wire.OK {
+				t.Errorf("write %d: %v", l.made, h.Err)
+				return
+			}
+			l.made++
+			l.most = max(l.most, time.Since(began))
+		}
+	}()
+	return l
+}
+
+// end checks that all that was written is there, on each member.
+func (l *load) end() {
+	close(l.stop)
+	<-l.done
+	l.t.Logf("%d writes, the longest took %v", l.made, l.most)
+	if l.most > time.Second {
+		l.t.Errorf("a write took %v", l.most)
+	}
+	for id, s := range l.e.servers {
+		c := connect(l.t, s, wire.ConnectRequest{})
+		c.call(wire.OpSync, &wire.SyncRequest{Path: "/"}, nil)
+		for i := range l.made {
+			if h := c.call(wire.OpExists, &wire.ExistsRequest{Path: fmt.Sprintf("/load-%d", i)}, nil); h.Err != wire.OK {
+				l.t.Fatalf("member %d: write %d of %d: %v", id, i, l.made, h.Err)
+			}
+		}
 	}
 }

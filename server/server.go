@@ -48,6 +48,7 @@ type Server struct {
 	commandFlags apply.Flags // what this member's settings ask of every command
 
 	ensemble      atomic.Pointer[membership.Ensemble] // see members
+	removed       atomic.Bool                         // it is no member any more
 	leadership    atomic.Pointer[leadership]
 	leaderChanged chan struct{}
 	lostSince     atomic.Int64 // wall ms since when there is no leader, 0 while there is
