@@ -199,6 +199,12 @@ type Config struct {
 	// AdminIdleTimeoutMillis closes a connection to it on which nothing moves, in
 	// ms; default 30000 [admin.idleTimeout].
 	AdminIdleTimeoutMillis int
+	// AdminSnapshotDisabled refuses the command snapshot
+	// [admin.snapshot.enabled=false]; AdminSnapshotIntervalMillis is the time between
+	// two of them, in ms; default 300000, negative: no bound
+	// [admin.rateLimiterIntervalInMS].
+	AdminSnapshotDisabled       bool
+	AdminSnapshotIntervalMillis int
 	// Audit records who changed what [audit.enable]: in AuditFile, or, if that is
 	// empty, in the member's log. A file that exceeds AuditFileBytes (default
 	// 10 MiB) is put aside, and AuditFilesKept (default 10) of these are kept.
@@ -288,6 +294,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.AdminAddr, Off)
 	setDefault(&c.AdminCommandURL, "/commands")
 	setDefault(&c.AdminIdleTimeoutMillis, 30_000)
+	setDefault(&c.AdminSnapshotIntervalMillis, 300_000)
 	setDefault(&c.DigestAlg, "SHA1")
 	setDefault(&c.FsyncWarnMillis, 1000)
 	setDefault(&c.SnapCount, 100_000)

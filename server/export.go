@@ -43,6 +43,7 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 	s.metrics.export(e)
 	s.exportWatches(e)
 	s.exportAudit(e)
+	s.exportSnapshots(e)
 	if s.machine != nil {
 		s.exportApply(e)
 		s.exportStore(e)
@@ -71,6 +72,16 @@ func (s *Server) exportAudit(e exporter) {
 	e.counter("holt_audit_events", "events written to the audit log", m.Events.Load())
 	e.counter("holt_audit_events_dropped", "events that found its queue full", m.Dropped.Load())
 	e.counter("holt_audit_events_failed", "events that could not be written", m.Failed.Load())
+}
+
+func (s *Server) exportSnapshots(e exporter) {
+	if s.commands == nil {
+		return
+	}
+	m := s.commands.Snapshots()
+	e.counter("snapshot_error_count", "snapshots for the AdminServer's client that failed", m.Errors.Load())
+	e.counter("snapshot_rate_limited_count", "snapshots refused because the last one was too short a time ago", m.Limited.Load())
+	e.histogram("holt_admin_snapshot_seconds", "seconds of a snapshot for the AdminServer's client", &m.Nanos)
 }
 
 func (s *Server) exportSessions(e exporter) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -42,14 +43,23 @@ func (s *Server) serveOperators() {
 		s.http = append(s.http, admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Metrics: true, Logger: log}))
 	}
 	if s.adminOn != nil {
+		s.commands = admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize, Snapshots: s.snapshotConfig()})
 		s.http = append(s.http, admin.ServeHTTP(s.adminOn, admin.HTTPConfig{
 			Source:      s,
-			Commands:    admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize}),
+			Commands:    s.commands,
 			CommandURL:  s.cfg.AdminCommandURL,
 			IdleTimeout: time.Duration(s.cfg.AdminIdleTimeoutMillis) * time.Millisecond,
 			Logger:      log,
 		}))
 	}
+}
+
+func (s *Server) snapshotConfig() admin.SnapshotConfig {
+	cfg := admin.SnapshotConfig{Interval: time.Duration(max(s.cfg.AdminSnapshotIntervalMillis, 0)) * time.Millisecond}
+	if !s.cfg.AdminSnapshotDisabled {
+		cfg.Take = s.takeSnapshot
+	}
+	return cfg
 }
 
 // closeOperators closes them, also when they were never served.
@@ -142,9 +152,12 @@ func (s *Server) Members() []admin.Member {
 		return nil
 	}
 	var list []admin.Member
-	for _, m := range s.cfg.Members {
-		list = append(list, admin.Member{ID: m.ID, Observer: m.Observer, Host: m.Host,
-			QuorumPort: m.QuorumPort, ElectionPort: m.ElectionPort, ClientAddr: m.ClientAddr})
+	for _, m := range s.members().Servers {
+		show := admin.Member{ID: m.ID, Observer: m.Observer, Host: m.Host, QuorumPort: m.QuorumPort, ElectionPort: m.ElectionPort}
+		if m.ClientPort != 0 {
+			show.ClientAddr = net.JoinHostPort(m.ClientHost, strconv.Itoa(m.ClientPort))
+		}
+		list = append(list, show)
 	}
 	return list
 }

@@ -51,6 +51,9 @@ func TestAdminServer(t *testing.T) {
 	c := connect(t, s, wire.ConnectRequest{})
 	c.call(wire.OpCreate, create("/a", "x", 1), nil)
 	for _, name := range admin.NewCommands(admin.CommandsConfig{Words: s.words}).Names() {
+		if name == "snapshot" || name == "restore" {
+			continue // answer to credentials only
+		}
 		doc := askAdmin(t, s, "/ops/"+name+"?traceMask=1")
 		if err := doc["error"]; doc["command"] != name || err != nil && name != "leader" {
 			t.Errorf("%s: %v", name, doc)

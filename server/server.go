@@ -79,6 +79,8 @@ type Server struct {
 	sessions map[wire.SessionID]*conn // local connections by session
 	perIP    map[string]int
 	closing  bool
+	// snapshotting: a snapshot is being taken.
+	snapshotting bool
 
 	dirs      dirSizes
 	digests   digestLog
@@ -90,7 +92,8 @@ type Server struct {
 	metricsOn net.Listener  // nil if off
 	adminOn   net.Listener  // nil if off, or taken
 	http      []*admin.HTTP // of the two above
-	control   *control      // nil if off
+	commands  *admin.Commands
+	control   *control // nil if off
 	stop      chan struct{}
 	fail      chan error
 	closeOnce sync.Once

@@ -30,6 +30,8 @@ type CommandsConfig struct {
 	// command: scheme and credentials are the two words of its Authorization
 	// header, credentials nil if there was one word. Default: nobody may.
 	Authorize func(r *http.Request, scheme string, credentials []byte) Access
+	// Snapshots is about the command snapshot.
+	Snapshots SnapshotConfig
 }
 
 // Commands answers the commands of ZooKeeper's AdminServer as JSON documents.
@@ -40,6 +42,10 @@ type Commands struct {
 	authorize func(r *http.Request, scheme string, credentials []byte) Access
 	byName    map[string]*command // by primary name and alias; read only
 	primary   []string            // sorted
+
+	snapshotConfig SnapshotConfig
+	snapshots      SnapshotMetrics
+	limit          limiter
 }
 
 // command is one row of the table.
@@ -54,6 +60,8 @@ type command struct {
 	// method is http.MethodGet unless set.
 	method string
 	run    func(c *Commands, q *question) (answer, error)
+	// serve, if set, answers by itself.
+	serve func(c *Commands, w http.ResponseWriter, r *http.Request, q *question)
 }
 
 // question is a request for a command.
@@ -77,7 +85,8 @@ func (p problem) Error() string { return string(p) }
 
 // NewCommands returns the commands of the member that cfg.Words answers for.
 func NewCommands(cfg CommandsConfig) *Commands {
-	c := &Commands{words: cfg.Words, src: cfg.Words.src, authorize: cfg.Authorize, byName: map[string]*command{}}
+	c := &Commands{words: cfg.Words, src: cfg.Words.src, authorize: cfg.Authorize, byName: map[string]*command{},
+		snapshotConfig: cfg.Snapshots, limit: limiter{interval: cfg.Snapshots.Interval}}
 	if c.authorize == nil {
 		c.authorize = func(*http.Request, string, []byte) Access { return NotAuthenticated }
 	}
@@ -109,9 +118,11 @@ func commandTable() []command {
 		{names: []string{"monitor", "mntr"}, run: (*Commands).monitor},
 		{names: []string{"observer_connection_stat_reset", "orst"}, run: (*Commands).resetObservers},
 		{names: []string{"observers", "obsr"}, run: (*Commands).observers},
+		{names: []string{"restore", "rest"}, protected: true, method: http.MethodPost, serve: (*Commands).restore},
 		{names: []string{"ruok"}, run: (*Commands).ruok},
 		{names: []string{"server_stats", "srvr"}, run: (*Commands).serverStats},
 		{names: []string{"set_trace_mask", "stmk"}, always: true, run: (*Commands).setTraceMask},
+		{names: []string{"snapshot", "snap"}, protected: true, serve: (*Commands).snapshot},
 		{names: []string{"stat_reset", "srst"}, run: (*Commands).resetStats},
 		{names: []string{"stats", "stat"}, lists: true, run: (*Commands).stats},
 		{names: []string{"system_properties", "sysp"}, always: true, run: (*Commands).systemProperties},

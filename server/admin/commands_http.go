@@ -73,6 +73,10 @@ func (s *commandServer) serveCommand(w http.ResponseWriter, r *http.Request, nam
 		send(w, http.StatusMethodNotAllowed, failure(name, "The command takes "+cmd.allow()))
 		return
 	}
+	if cmd.serve != nil {
+		cmd.serve(c, w, r, &q)
+		return
+	}
 	doc, status := c.answer(cmd, &q)
 	send(w, status, doc)
 }

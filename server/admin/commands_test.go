@@ -262,15 +262,15 @@ func TestNamesAndLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(text)
-	for _, absent := range []string{"restore", "snapshot"} {
-		want = strings.Replace(want, "<a href=\"/commands/"+absent+"\">"+absent+"</a>\n<br/>\n", "", 1)
-	}
 	for _, path := range []string{"/commands", "/commands/"} {
 		if code, got := get("GET", path, ""); code != 200 || got != want {
 			t.Errorf("%s: %d\n%s\nwant\n%s", path, code, got, want)
 		}
 	}
 	for _, names := range commandTable() {
+		if names.protected {
+			continue
+		}
 		_, first := get("GET", "/commands/"+names.names[0], "")
 		for _, alias := range names.names[1:] {
 			if _, got := get("GET", "/commands/"+alias, ""); len(values(t, got)) != len(values(t, first)) || values(t, got)["command"] != values(t, first)["command"] {

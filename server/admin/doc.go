@@ -1,7 +1,7 @@
 // Package admin is what operators see of a member: the four-letter words on the
 // client port, and commands, metrics and health over HTTP. Everything it shows it
-// draws from one Source, which the server implements; it changes nothing but the
-// statistics that crst, srst and orst reset.
+// draws from one Source, which the server implements, but for the snapshots it hands on; it
+// changes nothing but the statistics that crst, srst and orst reset.
 //
 //	client port ──4 bytes────────────────▶ ParseWord ─▶ Words.Answer ─┐
 //	HTTP ──GET /commands/NAME─▶ HTTP ─▶ Commands ─────────────────────┼─▶ Source (server)
@@ -21,5 +21,6 @@
 // measured, and begin with holt_ where it has none. Times are milliseconds in
 // the first and seconds in the second. mntr shows ZooKeeper's alone.
 //
-// Left out: the AdminServer's commands snapshot and restore, and the web console.
+// Left out: how a snapshot is made (package server), the AdminServer's command restore,
+// which is refused, and the web console.
 package admin

@@ -11,7 +11,7 @@ const (
 	purge    = "not needed: Holt removes log and snapshots by itself once the tree on disk contains them"
 	throttle = "not used: a request that waits is dropped with its connection, and only then"
 	connRate = "not used: Holt bounds connections by maxClientCnxns and maxCnxns"
-	noAdmin  = "not used: Holt's AdminServer does not take and restore snapshots yet"
+	noAdmin  = "not used: Holt has no such setting"
 	logs     = "not used: Holt logs to standard error"
 	votes    = "not used: every participant has one vote, and a majority of them decides"
 )
