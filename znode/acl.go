@@ -111,7 +111,7 @@ func (p Schemes) valid(id string) bool {
 	case SchemeSASL:
 		return kerberosName(id)
 	case SchemeX509:
-		return id != ""
+		return validX500Name(id)
 	}
 	return false
 }
