@@ -5,8 +5,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // DN is the subject of a certificate as Java writes it by
@@ -79,52 +77,29 @@ func (a *attribute) rfc2253() string {
 	return name + "=" + escape(text)
 }
 
-// text decodes the string types of ASN.1.
+// text reads the string types of ASN.1 that Java takes for such, and all of them, as it
+// does, as UTF-8, whatever their own encoding.
 func (a *attribute) text() (string, bool) {
 	v := a.Value
 	if v.Class != asn1.ClassUniversal {
 		return "", false
 	}
 	switch v.Tag {
-	case asn1.TagUTF8String:
-		return strings.ToValidUTF8(string(v.Bytes), "\ufffd"), true
-	case asn1.TagPrintableString, asn1.TagIA5String, asn1.TagGeneralString:
-		return latin1(v.Bytes, v.Tag != asn1.TagGeneralString), true
-	case asn1.TagT61String:
-		return latin1(v.Bytes, false), true
-	case asn1.TagBMPString:
-		return bmp(v.Bytes), true
+	case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagGeneralString, asn1.TagT61String, asn1.TagBMPString:
+		return javaUTF8(v.Bytes), true
 	}
 	return "", false
 }
 
-// latin1 takes bytes for characters; ASCII has no more than 127 of them.
-func latin1(b []byte, ascii bool) string {
-	var s strings.Builder
-	for _, c := range b {
-		if ascii && c > 127 {
-			s.WriteRune(utf8.RuneError)
-		} else {
-			s.WriteRune(rune(c))
-		}
-	}
-	return s.String()
-}
-
-func bmp(b []byte) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
-	}
-	return string(utf16.Decode(units))
-}
+// javaUTF8 decodes with a replacement for each byte that is none of UTF-8's.
+func javaUTF8(b []byte) string { return string([]rune(string(b))) }
 
 // escape does as Java's AVA.toRFC2253String: these characters get a backslash
 // wherever they stand, and so do blanks at both ends.
 func escape(text string) string {
 	var s strings.Builder
-	trimmed := strings.Trim(text, " \n\r")
-	lead := len(text) - len(strings.TrimLeft(text, " \n\r"))
+	trimmed := strings.Trim(text, " \r")
+	lead := len(text) - len(strings.TrimLeft(text, " \r"))
 	if trimmed == "" {
 		lead = len(text)
 	}
