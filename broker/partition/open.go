@@ -229,11 +229,7 @@ func (l *Log) recover(durable int64, clean bool) error {
 		return err
 	}
 	l.end.Store(l.segments[first].base)
-	if err := l.replay(ps.next, func(b record.Batch) {
-		if b.BaseOffset() < l.segments[first].base {
-			l.producers.apply(b)
-		}
-	}); err != nil {
+	if err := l.replay(ps.next, l.segments[first].base, func(b record.Batch) { l.producers.apply(b) }); err != nil {
 		return fmt.Errorf("read producers: %w", err)
 	}
 	l.epochs = l.epochs.cutEnd(l.segments[first].base) // the batches say which came

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"go.uber.org/zap"
@@ -46,7 +47,7 @@ func (l *Log) loadProducers() error {
 		return err
 	}
 	l.producers = *ps
-	if err := l.replay(ps.next, func(b record.Batch) { l.producers.apply(b) }); err != nil {
+	if err := l.replay(ps.next, math.MaxInt64, func(b record.Batch) { l.producers.apply(b) }); err != nil {
 		return fmt.Errorf("read producers: %w", err)
 	}
 	l.producers.settle(l.highWatermark.Load())
@@ -80,10 +81,14 @@ func (l *Log) newestSnapshot(limit int64) (*producers, error) {
 	return &producers{next: first}, nil
 }
 
-// replay visits the batches from an offset on: their headers, and the whole of markers.
-func (l *Log) replay(from int64, visit func(record.Batch)) error {
+// replay visits the batches from an offset on, in the segments that begin before another: their headers,
+// and the whole of markers. All of these segments are sound.
+func (l *Log) replay(from, before int64, visit func(record.Batch)) error {
 	segments := l.view()
 	for _, s := range segments[l.segmentOf(segments, from):] {
+		if s.base >= before {
+			break
+		}
 		if err := s.replay(from, visit); err != nil {
 			return err
 		}
