@@ -23,8 +23,11 @@ func encodeCheckpoint(lines []string) []byte {
 	return b.Bytes()
 }
 
-// decodeCheckpoint returns a checkpoint's lines.
+// decodeCheckpoint returns a checkpoint's lines. Kafka makes the files empty at first.
 func decodeCheckpoint(b []byte) ([]string, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
 	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
 	if len(lines) < 2 {
 		return nil, errors.New("checkpoint is cut short")

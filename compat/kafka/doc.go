@@ -18,6 +18,9 @@
 // Kafka shipped before 2.0, with group, owners and offsets below /consumers, is
 // played by the tests, since no client of that kind runs on today's Java.
 //
+// TestHandover has brokers of Kafka and Holt serve the same directory and tree, one
+// after the other; TestDumpLog has Kafka's tool read files of Holt's.
+//
 //	go test ./compat/kafka -target=holt
 //	go test ./compat/kafka -target=zookeeper
 //
