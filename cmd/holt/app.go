@@ -123,6 +123,7 @@ func (a *app) newRoot() *cobra.Command {
 	a.addKafka(root)
 	root.AddCommand(a.newImport())
 	root.AddCommand(a.newExport())
+	root.AddCommand(a.newBackup())
 	root.AddCommand(a.newBench())
 	root.AddCommand(a.newVersion())
 	return root

@@ -11,6 +11,8 @@
 //	holt dev [-n 3]        one server and broker, or three, without configuration
 //	holt topic, produce, consume, group
 //	                       what there is to do with a Kafka cluster, this one or another
+//	holt import, export    data from Apache ZooKeeper, and back
+//	holt backup            create, list, verify, restore
 //	holt bench             load for any server that speaks ZooKeeper's protocol
 //	holt version
 //

@@ -116,13 +116,23 @@ func copyDatabase(from, to string) error {
 // Store opens the tree. It is closed with the copy.
 func (c *Copy) Store() (*store.Store, error) {
 	if c.store == nil {
-		s, err := store.Open(c.Dir, store.Options{CacheBytes: 4 << 20, MemTableBytes: 4 << 20})
+		s, err := store.Open(c.Dir, store.Options{CacheBytes: 4 << 20, MemTableBytes: 4 << 20, Quiet: true})
 		if err != nil {
 			return nil, err
 		}
 		c.store = s
 	}
 	return c.store, nil
+}
+
+// Files returns the directory of the tree's files, whole and closed. What Store returned is not good any more.
+func (c *Copy) Files() (string, error) {
+	if c.store == nil {
+		return c.Dir, nil
+	}
+	err := c.store.Close()
+	c.store = nil
+	return c.Dir, err
 }
 
 // Saved is what there is besides the tree.

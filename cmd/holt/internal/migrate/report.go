@@ -66,8 +66,10 @@ func (h hex64) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 // count adds up a tree, and compares its digest with what the tree says of itself.
 func (r *Report) count(tree zkfile.Source, counts znode.Counts) error {
 	lists := make(map[*znode.ACL]bool)
+	var digest uint64
 	err := tree.Walk(func(n *znode.Node) error {
 		r.Nodes++
+		digest += n.Digest()
 		r.DataBytes += int64(len(n.Data))
 		if _, ttl := n.Owner.TTL(); ttl {
 			r.TTLNodes++
@@ -97,6 +99,9 @@ func (r *Report) count(tree zkfile.Source, counts znode.Counts) error {
 	r.Digest = hex64(counts.Digest)
 	if err == nil && r.Nodes != counts.Nodes-1 {
 		err = fmt.Errorf("the tree has %d nodes and says %d", r.Nodes, counts.Nodes-1)
+	}
+	if err == nil && digest != counts.Digest {
+		err = fmt.Errorf("the nodes have digest 0x%x and the tree says 0x%x: the data is damaged", digest, counts.Digest)
 	}
 	return err
 }
