@@ -15,6 +15,3 @@ func ParseTrack(text string) (string, bool) {
 	t, ok := parseTrack([]byte(text))
 	return string(t.appendTo(nil)), ok
 }
-
-// Digest is the node's summand in the tree's digest.
-func (n *Node) Digest() uint64 { return n.digest() }
