@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
 
+	"holt/server/membership"
+
 	"holt/server/admin"
 	"holt/server/auth"
 )
@@ -218,6 +220,11 @@ type Config struct {
 	// default: there are none.
 	InitialText string
 	Properties  []admin.Property
+
+	// OnMembers is told who the members are after each change, and at the start, where
+	// reconfiguration is on and this is one of them, on a goroutine of its own. A change
+	// overtaken by a later one may be left out, the last one never is. Default: nothing.
+	OnMembers func(members *membership.Ensemble)
 
 	// Logger takes the member's log; default: none is written.
 	Logger *zap.Logger

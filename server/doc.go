@@ -33,6 +33,7 @@
 //	runSender    commands from here to the leader
 //	proposer     on the leader: commands to Raft entries
 //	runTicker    touches, expiry, reaping, loss of the leader
+//	runMembers   after a change of the members: the client port, Config.OnMembers
 //	watchMember  waits for the failure that ends the member
 //	quorum's     raft loop, log writer, apply, one sender per peer (package quorum)
 //	admin's      HTTP

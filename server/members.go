@@ -79,6 +79,10 @@ func (s *Server) readMembers() error {
 		s.log.Warn("members are those of the configuration", zap.String("path", znode.ConfigPath), zap.Error(err))
 	case e.Version != 0:
 		s.ensemble.Store(&e)
+		select {
+		case s.membersKick <- struct{}{}:
+		default: // told of it already, and it looks at the newest
+		}
 	}
 	return nil
 }
@@ -132,4 +136,73 @@ func (s *Server) checkRemoved() {
 	if s.removed.Load() {
 		s.failed(quorum.ErrRemoved)
 	}
+}
+
+// runMembers follows the ensemble outside of it: this member's address for clients, and the
+// files of its configuration.
+func (s *Server) runMembers() {
+	defer s.wg.Done()
+	configured, _ := s.cfg.Self()
+	last := configured.asServer()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.membersKick:
+		}
+		e := s.members()
+		self, ok := e.Find(s.cfg.MemberID)
+		if !ok {
+			continue
+		}
+		if err := s.moveClients(&last, &self); err != nil {
+			s.log.Error("clients cannot be served at the address that the ensemble knows; the old one stays",
+				zap.String("address", self.ClientAddr()), zap.Error(err))
+		}
+		last = self
+		if s.cfg.OnMembers != nil {
+			s.cfg.OnMembers(e)
+		}
+	}
+}
+
+// moveClients opens the client port of a new address and closes the old one. Who is connected
+// stays. ZooKeeper: QuorumPeer.processReconfig, NIOServerCnxnFactory.reconfigure.
+func (s *Server) moveClients(was, is *membership.Server) error {
+	addr := is.ClientAddr()
+	if addr == "" || addr == was.ClientAddr() || s.cfg.ClientAddr == Off && was.ClientPort == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	old := s.clientsOn
+	s.mu.Unlock()
+	if old != nil && was.ClientPort == 0 {
+		// The configuration told the port, and perhaps a narrower address.
+		if _, port, err := net.SplitHostPort(old.Addr().String()); err != nil || port == strconv.Itoa(is.ClientPort) {
+			return err
+		}
+	}
+	if old != nil && was.ClientPort == is.ClientPort {
+		if err := ignoreClosed(old.Close()); err != nil { // the new address may overlap the old one
+			return err
+		}
+	}
+	l, err := s.cfg.Listen(addr)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return l.Close()
+	}
+	s.clientsOn = l
+	s.wg.Add(1)
+	s.mu.Unlock()
+	go s.accept(l, s.portKind(l))
+	s.log.Info("clients are served at", zap.String("address", addr))
+	if old == nil {
+		return nil
+	}
+	return ignoreClosed(old.Close())
 }

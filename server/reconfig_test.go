@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"holt/quorum"
+	"holt/server/membership"
 	"holt/wire"
 )
 
@@ -238,4 +239,51 @@ func (l *load) end() {
 			}
 		}
 	}
+}
+
+// TestClientPortMoves: clients stay connected, new ones come to the new port.
+func TestClientPortMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, func(id uint64, c *Config) {
+			reconfigurable(id, c)
+			c.ClientAddr = fmt.Sprintf("m%d:10", id)
+		})
+		told := make(chan string, 10)
+		e.configure = func(id uint64, c *Config) {
+			reconfigurable(id, c)
+			c.ClientAddr = fmt.Sprintf("m%d:10", id)
+			c.OnMembers = func(m *membership.Ensemble) { told <- m.Text() }
+		}
+		e.stop(2)
+		e.start(2)
+		<-e.servers[2].Ready()
+		first := <-told
+		if !strings.Contains(first, "server.2=m2:1:2:participant\n") {
+			t.Fatalf("told %q", first)
+		}
+		c := connect(t, e.servers[2], wire.ConnectRequest{})
+		h, resp := c.reconfig(wire.ReconfigRequest{JoiningServers: text("server.2=m2:1:2;m2:20"), CurConfigID: -1})
+		if h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		if text := <-told; text != string(resp.Data) {
+			t.Errorf("told %q, want %q", text, resp.Data)
+		}
+		if got := e.servers[2].ClientAddr().String(); got != "m2:20" {
+			t.Errorf("clients are served at %s", got)
+		}
+		host := e.net.Host("c")
+		nc, err := host.Dial(t.Context(), "m2:20")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		if nc, err := host.Dial(t.Context(), "m2:10"); err == nil {
+			nc.Close()
+			t.Error("the old port is open")
+		}
+		if h := c.call(wire.OpExists, &wire.ExistsRequest{Path: "/"}, nil); h.Err != wire.OK {
+			t.Error(h.Err)
+		}
+	})
 }

@@ -51,7 +51,8 @@ type Server struct {
 	removed       atomic.Bool                         // it is no member any more
 	leadership    atomic.Pointer[leadership]
 	leaderChanged chan struct{}
-	lostSince     atomic.Int64 // wall ms since when there is no leader, 0 while there is
+	membersKick   chan struct{} // holds a token while a change of the members was not followed
+	lostSince     atomic.Int64  // wall ms since when there is no leader, 0 while there is
 	ready         chan struct{}
 
 	// Of the ticker goroutine alone.
@@ -86,7 +87,8 @@ type Server struct {
 	digests   digestLog
 	durable   durability
 	agreement agreement
-	listeners []net.Listener // for clients
+	clientsOn net.Listener   // for clients; guarded by mu once it is open, since a reconfig moves it
+	listeners []net.Listener // others for clients
 	secureOn  net.Listener   // the one of them for TLS, nil if there is none
 	security  security
 	metricsOn net.Listener  // nil if off
@@ -118,6 +120,7 @@ func Start(cfg Config) (*Server, error) {
 		watches:       watch.New(),
 		lists:         newListCache(listCacheBytes),
 		leaderChanged: make(chan struct{}, 1),
+		membersKick:   make(chan struct{}, 1),
 		ready:         make(chan struct{}),
 		tracker:       session.NewTracker(int64(cfg.TickMillis)),
 		conns:         make(map[*conn]struct{}),
@@ -169,10 +172,12 @@ func (s *Server) start() error {
 	go s.runTicker()
 	go func() { defer s.wg.Done(); s.pipeline.runSender() }()
 	go func() { defer s.wg.Done(); s.pipeline.runProposer() }()
-	for _, l := range s.listeners {
+	for _, l := range s.clientListeners() {
 		s.wg.Add(1)
 		go s.accept(l, s.portKind(l))
 	}
+	s.wg.Add(1)
+	go s.runMembers()
 	return nil
 }
 
@@ -215,7 +220,7 @@ func (s *Server) listen() error {
 		if err != nil {
 			return fmt.Errorf("open client port: %w", err)
 		}
-		s.listeners = append(s.listeners, l)
+		s.clientsOn = l
 	}
 	if s.cfg.TLS.Addr != "" {
 		l, err := s.cfg.Listen(s.cfg.TLS.Addr)
@@ -304,10 +309,12 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // ClientAddr is the address of the client port, nil if there is none.
 func (s *Server) ClientAddr() net.Addr {
-	if s.cfg.ClientAddr == Off || len(s.listeners) == 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clientsOn == nil {
 		return nil
 	}
-	return s.listeners[0].Addr()
+	return s.clientsOn.Addr()
 }
 
 // Dial connects a client in this process, over memory. The connection behaves
@@ -334,7 +341,7 @@ func (s *Server) close() error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	for _, l := range s.listeners {
+	for _, l := range s.clientListeners() {
 		errs = append(errs, ignoreClosed(l.Close()))
 	}
 	errs = append(errs, s.closeOperators())
@@ -361,6 +368,15 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
+}
+
+func (s *Server) clientListeners() []net.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clientsOn == nil {
+		return s.listeners
+	}
+	return append([]net.Listener{s.clientsOn}, s.listeners...)
 }
 
 func (s *Server) now() time.Time { return s.clock() }

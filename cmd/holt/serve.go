@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/server"
+	"holt/server/membership"
 	"holt/server/zoocfg"
 )
 
@@ -69,7 +70,31 @@ func (a *app) serve(args []string, f *serveFlags) error {
 	cfg := res.Config
 	cfg.Logger = log
 	cfg.Control = true
+	if cfg.ReconfigEnabled && !cfg.Standalone() {
+		if err := followMembers(&cfg, a.configPath(args), log); err != nil {
+			return err
+		}
+	}
 	return a.runMember(cfg, log)
+}
+
+// followMembers keeps the configuration in step with the ensemble. A member whose files cannot be
+// written goes on, as ZooKeeper's do: its log knows the members.
+func followMembers(cfg *server.Config, path string, log *zap.Logger) error {
+	files, err := zoocfg.NewFiles(path)
+	if err != nil {
+		return err
+	}
+	if err := files.Backup(); err != nil {
+		log.Warn("configuration", zap.Error(err))
+	}
+	id := cfg.MemberID
+	cfg.OnMembers = func(e *membership.Ensemble) {
+		if err := files.Update(e, id); err != nil {
+			log.Error("the configuration names other members than the ensemble has", zap.Error(err))
+		}
+	}
+	return nil
 }
 
 // configPath is the file to read. ZooKeeper: zkEnv.sh
