@@ -54,11 +54,7 @@ func dialTLS(t *testing.T, addr net.Addr, settings secure.Settings) (*client.Con
 		// Also one that the server did not ask for.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certs[0], nil }
 	}
-	nc, err := tls.Dial("tcp", addr.String(), config)
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(t.Context(), nc, client.Options{})
+	c, err := client.Dial(t.Context(), addr.String(), client.Options{TLS: config})
 	if err == nil {
 		t.Cleanup(c.Abort)
 	}

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holt/cmd/holt/internal/zkserver"
+	"holt/cmd/internal/clientcfg"
 	"holt/server/admin"
 )
 
@@ -101,7 +101,7 @@ func (a *app) script(name string) (*zkserver.Script, error) {
 			inner.getenv = lookupIn(environ)
 			return inner.run(append([]string{"serve"}, args...))
 		},
-		Ask:    askWord,
+		Ask:    a.askWord,
 		Stdout: a.stdout, Stderr: a.stderr,
 	}, nil
 }
@@ -125,12 +125,16 @@ const (
 	answerBytesMax = 1 << 20
 )
 
-// askWord sends a four-letter word to addr.
-func askWord(addr, word string, tls bool) (string, error) {
-	if tls {
-		return "", errors.New("this command has no TLS yet")
+// askWord sends a four-letter word to addr, with TLS as the flags for clients say it: like
+// ZooKeeper's script.
+func (a *app) askWord(addr, word string, tls bool) (string, error) {
+	client, err := clientcfg.Load("", clientcfg.Flags{TLS: tls}, a.getenv("CLIENT_JVMFLAGS"))
+	if err != nil {
+		return "", err
 	}
-	c, err := net.DialTimeout("tcp", addr, askTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	c, err := client.Dial(ctx, addr)
 	if err != nil {
 		return "", err
 	}

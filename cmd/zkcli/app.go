@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +11,13 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"holt/cmd/zkcli/internal/clientcfg"
+	"holt/cmd/internal/clientcfg"
 	"holt/cmd/zkcli/internal/command"
 	"holt/cmd/zkcli/internal/render"
 	"holt/cmd/zkcli/internal/session"
@@ -123,7 +123,7 @@ func isTerminal(f any) bool {
 
 // shell makes a shell of the options. It is not connected.
 func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*shell.Shell, error) {
-	config, err := clientcfg.Load(o.configuration, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
+	config, err := clientcfg.Load(o.configuration, o.tls, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*she
 			}
 			return session.Open(session.Config{
 				Servers: list, Chroot: chroot, Timeout: timeout,
-				ReadOnly: o.readOnly, Dial: dialer(config.TLS), OnEvent: onEvent,
+				ReadOnly: o.readOnly, Dial: a.dialer(config), OnEvent: onEvent,
 			}), nil
 		},
 	}
@@ -158,14 +158,19 @@ func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*she
 	return shell.New(c), nil
 }
 
-// dialer makes connections, with TLS if config is not nil.
-func dialer(config *tls.Config) func(context.Context, string) (net.Conn, error) {
-	if config == nil {
-		return nil
-	}
+// dialer makes connections. That the handshake of TLS fails is said, once for each server:
+// it will again, while the session tries without end.
+func (a *app) dialer(config *clientcfg.Config) func(context.Context, string) (net.Conn, error) {
+	var told sync.Map
 	return func(ctx context.Context, address string) (net.Conn, error) {
-		d := tls.Dialer{Config: config}
-		return d.DialContext(ctx, "tcp", address)
+		nc, err := config.Dial(ctx, address)
+		var failed *clientcfg.HandshakeError
+		if errors.As(err, &failed) && ctx.Err() == nil {
+			if _, before := told.LoadOrStore(address, true); !before {
+				a.complain(failed)
+			}
+		}
+		return nc, err
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"holt/cmd/internal/clientcfg"
 	"holt/cmd/zkcli/internal/render"
 )
 
@@ -14,6 +15,7 @@ type options struct {
 	readOnly      bool
 	wait          bool
 	configuration string
+	tls           clientcfg.Flags
 	format        render.Format
 	noColour      bool
 	help          bool
@@ -30,10 +32,12 @@ func parseOptions(args []string) (options, error) {
 	values := map[string]*string{
 		"-server": &o.servers, "-timeout": &o.timeoutMillis, "-client-configuration": &o.configuration,
 		"-o": &format, "--output": &format,
+		"--ca": &o.tls.CA, "--cert": &o.tls.Cert, "--key": &o.tls.Key,
 	}
 	flags := map[string]*bool{
 		"-r": &o.readOnly, "-waitforconnection": &o.wait,
 		"--no-color": &o.noColour, "-h": &o.help, "-help": &o.help, "--help": &o.help,
+		"--tls": &o.tls.TLS,
 	}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		name := args[0]
@@ -67,12 +71,16 @@ Runs one command, or reads commands from a terminal or a pipe. Takes what zkCli.
   -timeout ms                        session timeout to ask for; 30000
   -r                                 be content with a server that has lost its quorum
   -waitforconnection                 wait for a server before anything else
-  -client-configuration file         ZooKeeper's client properties; TLS with PEM stores
+  -client-configuration file         ZooKeeper's client properties
+  --tls                              use TLS, by the authorities of the system
+  --ca file                          use TLS, by the authorities in this file (PEM, JKS, PKCS12)
+  --cert file --key file             this client's certificate and key (PEM; may be one file)
   -o text|json|yaml                  how results are written
   --no-color                         no colours (also: NO_COLOR)
 
   zkcli -server zk1:2181/app ls /
   zkcli -o json get -s /app/config
+  zkcli -server zk1:2281 --ca ca.pem --cert me.pem --key me.key whoami
   zkcli completion bash|zsh|fish|powershell
 
 `

@@ -14,6 +14,9 @@ import (
 type Store struct {
 	// Location is the file; "" for none.
 	Location string
+	// KeyFile is where the private key is, if a PEM file at Location has the
+	// certificates alone. ZooKeeper wants both in one.
+	KeyFile string
 	// Password opens it. PasswordFile, if not empty, is a file whose text is the
 	// password; it wins.
 	Password, PasswordFile string
@@ -72,8 +75,9 @@ func (s *Settings) Detect() time.Duration {
 }
 
 var (
-	errUnknownKey = errors.New("no such setting of TLS")
-	// ErrRevocation: whoever asks for it relies on it.
+	// ErrUnknownKey is the cause of Set's error for a name that it does not know.
+	ErrUnknownKey = errors.New("no such setting of TLS")
+	// Whoever asks for revocation relies on it.
 	errRevocation = errors.New("Holt does not check revocation: use certificates of a short life")
 	errBCFKS      = errors.New("BCFKS stores cannot be read: convert it by keytool -importkeystore -deststoretype PKCS12")
 	errSupplier   = errors.New("a Java class, which Holt cannot load")
@@ -81,7 +85,7 @@ var (
 
 // Set takes a setting by ZooKeeper's name without its prefix, as
 // "keyStore.location". The error says what is wrong with the value, or wraps
-// errUnknownKey.
+// ErrUnknownKey.
 func (s *Settings) Set(name, value string) error {
 	for prefix, store := range map[string]*Store{"keyStore.": &s.KeyStore, "trustStore.": &s.TrustStore} {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
@@ -124,7 +128,7 @@ func (s *Settings) Set(name, value string) error {
 	case "sslProvider", "authProvider":
 		return nil // which of Java's libraries; the provider is x509
 	}
-	return fmt.Errorf("%s: %w", name, errUnknownKey)
+	return fmt.Errorf("%s: %w", name, ErrUnknownKey)
 }
 
 func (s *Store) set(name, value string) error {
@@ -145,7 +149,7 @@ func (s *Store) set(name, value string) error {
 			return errors.New("not one of PEM, JKS, PKCS12")
 		}
 	default:
-		return fmt.Errorf("%s: %w", name, errUnknownKey)
+		return fmt.Errorf("%s: %w", name, ErrUnknownKey)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestSet(t *testing.T) {
 		}
 	}
 	var s Settings
-	if err := s.Set("nonsense", "1"); !errors.Is(err, errUnknownKey) {
+	if err := s.Set("nonsense", "1"); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

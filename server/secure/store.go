@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +44,7 @@ type readFile func(name string) ([]byte, error)
 // files are the names of what a Store is read from.
 func (s *Store) files() []string {
 	var names []string
-	for _, name := range []string{s.Location, s.PasswordFile} {
+	for _, name := range []string{s.Location, s.KeyFile, s.PasswordFile} {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -61,8 +62,11 @@ func (s *Store) open(read readFile) (data []byte, password string, err error) {
 		}
 		password = strings.TrimRight(string(text), "\r\n")
 	}
-	data, err = read(s.Location)
-	return data, password, err
+	if data, err = read(s.Location); err != nil || s.KeyFile == "" {
+		return data, password, err
+	}
+	key, err := read(s.KeyFile)
+	return slices.Concat(data, []byte("\n"), key), password, err
 }
 
 // keyPairs reads the private keys of a key store, each with its certificate and

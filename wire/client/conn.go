@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -52,14 +53,28 @@ type Conn struct {
 	err     error     // set once: why the connection ended
 }
 
-// Dial connects to addr by TCP, and New does the rest. ctx bounds both.
+// Dial connects to addr by TCP, or TLS as Options say, and New does the rest. ctx bounds both.
 func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err // has operation and address
 	}
-	return New(ctx, nc, o)
+	if o.TLS == nil {
+		return New(ctx, nc, o)
+	}
+	config := o.TLS
+	if config.ServerName == "" {
+		config = config.Clone()
+		if config.ServerName, _, err = net.SplitHostPort(addr); err != nil {
+			return nil, errors.Join(err, nc.Close())
+		}
+	}
+	tc := tls.Client(nc, config)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("TLS handshake with %s: %w", addr, err), nc.Close())
+	}
+	return New(ctx, tc, o)
 }
 
 // New shakes hands on nc, which it owns from now on and closes on error. ctx bounds

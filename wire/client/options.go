@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"time"
 
 	"holt/wire"
@@ -28,6 +29,9 @@ type Options struct {
 	// Otherwise an idle connection pings, and one on which nothing arrives for
 	// two thirds of the session timeout is given up.
 	NoPings bool
+	// TLS, if not nil, has Dial use TLS. Without a ServerName that of the address counts. New takes
+	// its connection as it is.
+	TLS *tls.Config
 	// OnEvent is called for each notification. May be nil.
 	OnEvent func(Event)
 }

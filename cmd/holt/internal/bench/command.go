@@ -8,13 +8,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"holt/cmd/internal/clientcfg"
 )
 
 // Command returns the command bench, whose argument is the load. It prints the report on the
 // command's output; its errors for a command line that makes no sense are ErrConfig.
 func Command() *cobra.Command {
 	var cfg Config
-	var pids, output string
+	var pids, output, properties string
+	var tls clientcfg.Flags
 	cmd := &cobra.Command{
 		Use:   "bench " + strings.Join(Loads(), "|"),
 		Short: "Load a ZooKeeper-protocol server and measure it",
@@ -31,6 +34,7 @@ func Command() *cobra.Command {
 Everything is created under --root and deleted again unless --keep is given.`,
 		Example: `  holt bench get --connections 20 --outstanding 10 --pids auto
   holt bench set --servers 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183 --rate 5000 -o json
+  holt bench get --servers zk1:2281 --ca ca.pem --cert me.pem --key me.key
   holt bench create --count 1000000 --keep`,
 		Args:          cobra.ExactArgs(1),
 		ValidArgs:     Loads(),
@@ -40,6 +44,13 @@ Everything is created under --root and deleted again unless --keep is given.`,
 			cfg.Load = args[0]
 			if err := parsePIDs(&cfg, pids); err != nil {
 				return err
+			}
+			client, err := clientcfg.Load(properties, tls)
+			if err != nil {
+				return configError{err}
+			}
+			if client.Secure() {
+				cfg.Dial = client.Dial
 			}
 			if output != "text" && output != "json" {
 				return configError{fmt.Errorf("unknown output %q: want text or json", output)}
@@ -75,6 +86,11 @@ Everything is created under --root and deleted again unless --keep is given.`,
 	f.StringVar(&cfg.Root, "root", "/bench", "parent of all nodes created")
 	f.BoolVar(&cfg.Keep, "keep", false, "do not delete the nodes created")
 	f.DurationVar(&cfg.SessionTime, "session-timeout", 30*time.Second, "session timeout asked for")
+	f.StringVar(&properties, "client-configuration", "", "file of ZooKeeper's client properties, for TLS")
+	f.BoolVar(&tls.TLS, "tls", false, "use TLS, by the authorities of the system")
+	f.StringVar(&tls.CA, "ca", "", "use TLS, by the authorities in this file (PEM, JKS, PKCS12)")
+	f.StringVar(&tls.Cert, "cert", "", "file of this client's certificate (PEM)")
+	f.StringVar(&tls.Key, "key", "", "file of its key (PEM), if not that one")
 	f.StringVar(&pids, "pids", "", "server processes to measure: ids separated by commas, or auto to find them by port")
 	f.StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd

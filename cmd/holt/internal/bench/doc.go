@@ -31,5 +31,5 @@
 // tally to the reader of the lane's connection; what a Report is made of is
 // collected after the lanes have ended.
 //
-// Left out: several generator machines, TLS, SASL.
+// Left out: several generator machines, SASL.
 package bench

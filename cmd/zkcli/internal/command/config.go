@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"holt/cmd/internal/properties"
 	"holt/cmd/zkcli/internal/cmdline"
-	"holt/cmd/zkcli/internal/properties"
 	"holt/cmd/zkcli/internal/render"
 	"holt/wire"
 )
