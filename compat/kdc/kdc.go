@@ -82,9 +82,12 @@ func (k *KDC) configure(addr string) {
 
 // Env is the environment in which MIT's programs and libraries use this realm, and a ticket cache of
 // the test's.
-func (k *KDC) Env() []string {
-	return append(os.Environ(), "KRB5_CONFIG="+k.Krb5Conf, "KRB5_KDC_PROFILE="+filepath.Join(k.dir, "kdc.conf"),
-		"KRB5CCNAME=FILE:"+filepath.Join(k.dir, "cache"), "KRB5RCACHENAME=none:")
+func (k *KDC) Env() []string { return append(os.Environ(), k.Variables()...) }
+
+// Variables is what Env adds to the environment of the test.
+func (k *KDC) Variables() []string {
+	return []string{"KRB5_CONFIG=" + k.Krb5Conf, "KRB5_KDC_PROFILE=" + filepath.Join(k.dir, "kdc.conf"),
+		"KRB5CCNAME=FILE:" + filepath.Join(k.dir, "cache"), "KRB5RCACHENAME=none:"}
 }
 
 // Cache is the path of that ticket cache.

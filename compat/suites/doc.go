@@ -20,5 +20,7 @@
 // stand there with the servers they fail on and the reason, and a line whose test
 // passes after all fails the run, so that the list stays true.
 //
-// Left out: tests that need TLS or SASL, which the exceptions name as well.
+// Tests of GSSAPI get a realm of their own from package kdc.
+//
+// Left out: tests that need TLS, which the exceptions name as well.
 package suites

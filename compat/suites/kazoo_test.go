@@ -11,10 +11,20 @@ import (
 	"testing"
 
 	"holt/compat/ensemble"
+	"holt/compat/kdc"
 	"holt/compat/target"
 )
 
 const kazooVersion = "2.11.0"
+
+// kazooRealm makes the realm that the tests of GSSAPI are for, and returns the environment in which
+// they find it.
+func kazooRealm(t *testing.T) []string {
+	k := kdc.Start(t, "KAZOOTEST.ORG")
+	k.Keytab("server.keytab", "zookeeper/127.0.0.1")
+	client := k.Keytab("client.keytab", "client")
+	return append(k.Variables(), "KRB5_TEST_ENV="+filepath.Dir(client))
+}
 
 // TestKazoo runs the folder kazoo/tests of kazoo's source package. Its harness starts, stops and
 // empties an ensemble of three by itself.
@@ -26,7 +36,7 @@ func TestKazoo(t *testing.T) {
 	cmd := exec.Command(filepath.Join(dir, "venv", "bin", "python"), "-m", "pytest", "-q", "--color=no", "-o", "log_cli=false",
 		"-p", "no:cacheprovider", "--junitxml="+results, "kazoo/tests")
 	cmd.Dir = filepath.Join(dir, "kazoo-"+kazooVersion)
-	cmd.Env = append(env, "PATH="+bin+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir(),
+	cmd.Env = append(append(env, kazooRealm(t)...), "PATH="+bin+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir(),
 		"CI=true", "ZOOKEEPER_VERSION="+ensemble.OriginalVersion, // the tests of this version
 		"ZOOKEEPER_CLASSPATH=of the launcher", fmt.Sprintf("ZOOKEEPER_PORT_OFFSET=%d", kazooPorts(t)))
 	out := runSuite(t, cmd)
@@ -34,16 +44,18 @@ func TestKazoo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	report(t, "kazoo", outcomes, 450)
+	report(t, "kazoo", outcomes, 456)
 }
 
 // kazoo returns a folder with kazoo's sources and a Python that has what their tests import.
 func kazoo(t *testing.T) string {
 	target.Require(t, target.Tool{Check: []string{"python3", "-c", "import venv, ensurepip"}, Package: "python3-venv"})
-	return cached(t, "kazoo-"+kazooVersion, func(dir string) {
+	target.Require(t, target.Tool{Check: []string{"sh", "-c", "krb5-config --libs && cc --version && test -e /usr/include/python3*/Python.h"},
+		Package: "libkrb5-dev gcc libc6-dev python3-dev"})
+	return cached(t, "kazoo-"+kazooVersion+"-logins", func(dir string) {
 		do(t, dir, "python3", "-m", "venv", "venv")
 		// The harness makes certificates by an interface that PyOpenSSL later dropped.
-		do(t, dir, "venv/bin/python", "-m", "pip", "install", "-q", "pytest", "pytest-timeout", "objgraph", "gevent", "eventlet", "pyjks", "pyopenssl<24.3", "setuptools")
+		do(t, dir, "venv/bin/python", "-m", "pip", "install", "-q", "pytest", "pytest-timeout", "objgraph", "gevent", "eventlet", "pure-sasl", "kerberos", "pyjks", "pyopenssl<24.3", "setuptools")
 		do(t, dir, "venv/bin/python", "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "kazoo", "kazoo=="+kazooVersion)
 		do(t, dir, "tar", "xzf", "kazoo-"+kazooVersion+".tar.gz")
 	})
