@@ -10,6 +10,7 @@ import (
 	"holt/broker/auth"
 	"holt/broker/kerror"
 	"holt/broker/metadata"
+	"holt/sasl"
 )
 
 // DescribeUserScramCredentials (50), AlterUserScramCredentials (51), version 0, on every
@@ -146,7 +147,7 @@ func scramCredential(u *kmsg.AlterUserSCRAMCredentialsRequestUpsertion) (*metada
 	case scramName(u.Mechanism) == "":
 		return nil, refusal{kerror.UnsupportedSaslMechanism, "Unknown SCRAM mechanism"}
 	}
-	cred, err := auth.SCRAMFromSalted(scramName(u.Mechanism), u.Salt, u.SaltedPassword, int(u.Iterations))
+	cred, err := sasl.SCRAMFromSalted(scramName(u.Mechanism), u.Salt, u.SaltedPassword, int(u.Iterations))
 	if err != nil {
 		return nil, refusal{kerror.UnacceptableCredential, err.Error()}
 	}

@@ -15,6 +15,7 @@ import (
 	"holt/broker/metadata"
 	"holt/broker/network"
 	"holt/broker/setting"
+	"holt/sasl"
 )
 
 // treeWait bounds a write to the tree for a client, and a request to the controller.
@@ -127,9 +128,9 @@ func (b *Broker) mechanisms(l *Listener) ([]auth.Mechanism, error) {
 			all = append(all, &auth.Plain{Users: l.PlainUsers})
 			continue
 		}
-		m, err := auth.NewSCRAM(name, func(user string) (auth.SCRAMCredential, bool) {
+		m, err := auth.NewSCRAM(name, func(user string) (sasl.SCRAMCredential, bool) {
 			cred, ok := b.applied.get().Scram(user, name)
-			return auth.SCRAMCredential{Salt: cred.Salt, StoredKey: cred.StoredKey, ServerKey: cred.ServerKey, Iterations: cred.Iterations}, ok
+			return sasl.SCRAMCredential{Salt: cred.Salt, StoredKey: cred.StoredKey, ServerKey: cred.ServerKey, Iterations: cred.Iterations}, ok
 		})
 		if err != nil {
 			return nil, fmt.Errorf("listener %s: %w", l.Name, err)

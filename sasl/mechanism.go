@@ -26,3 +26,6 @@ var ErrOver = errors.New("the exchange is over")
 // ErrCredentials says that the password is wrong or that there is no such user: which
 // of them is not told.
 var ErrCredentials = errors.New("wrong user or password")
+
+// ErrAuthorizationID says that somebody who proved to be one user wants to act as another.
+var ErrAuthorizationID = errors.New("the client wants to act as another user")

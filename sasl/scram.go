@@ -1,6 +1,7 @@
-package auth
+package sasl
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
@@ -127,14 +128,9 @@ type SCRAM struct {
 // A user that there is not is asked for a password all the same, so that names cannot
 // be found out. Differs from Kafka, which says so at once.
 func NewSCRAM(mechanism string, lookup func(user string) (SCRAMCredential, bool)) (*SCRAM, error) {
-	var gen scram.HashGeneratorFcn
-	switch mechanism {
-	case SCRAMSHA256:
-		gen = scram.SHA256
-	case SCRAMSHA512:
-		gen = scram.SHA512
-	default:
-		return nil, fmt.Errorf("%s is not a SCRAM mechanism", mechanism)
+	gen, err := scramGenerator(mechanism)
+	if err != nil {
+		return nil, err
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret) // crypto/rand never fails
@@ -150,6 +146,16 @@ func NewSCRAM(mechanism string, lookup func(user string) (SCRAMCredential, bool)
 		return nil, fmt.Errorf("make %s: %w", mechanism, err)
 	}
 	return &SCRAM{mechanism, server}, nil
+}
+
+func scramGenerator(mechanism string) (scram.HashGeneratorFcn, error) {
+	switch mechanism {
+	case SCRAMSHA256:
+		return scram.SHA256, nil
+	case SCRAMSHA512:
+		return scram.SHA512, nil
+	}
+	return nil, fmt.Errorf("%s is not a SCRAM mechanism", mechanism)
 }
 
 // nobody is the credential of a user that there is not: the same each time it is asked
@@ -174,20 +180,60 @@ func (s *SCRAM) Begin() Conversation {
 type scramConversation struct {
 	name string
 	conv *scram.ServerConversation
+	over bool
 }
 
 func (c *scramConversation) Step(token []byte) ([]byte, bool, error) {
-	answer, err := c.conv.Step(string(token))
-	if err != nil {
-		return nil, false, Refusal("Authentication failed during authentication due to invalid credentials with SASL mechanism " + c.name)
+	if c.over {
+		return nil, false, ErrOver
 	}
-	if !c.conv.Done() {
+	answer, err := c.conv.Step(string(token))
+	if err == nil && !c.conv.Done() {
 		return []byte(answer), false, nil
 	}
+	c.over = true
+	if err != nil {
+		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.conv.Username(), ErrCredentials)
+	}
 	if authzid := c.conv.AuthzID(); authzid != "" && authzid != c.conv.Username() {
-		return nil, false, Refusal("Authentication failed: Client requested an authorization id that is different from username")
+		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.conv.Username(), ErrAuthorizationID)
 	}
 	return []byte(answer), true, nil
 }
 
-func (c *scramConversation) Principal() Principal { return User(c.conv.Username()) }
+func (c *scramConversation) User() string { return c.conv.Username() }
+
+// SCRAMInitial reports whether a client's first token is one of SCRAM: it begins with what the client
+// says about channel bindings.
+func SCRAMInitial(token []byte) bool {
+	return len(token) > 1 && (token[0] == 'n' || token[0] == 'y') && token[1] == ',' || bytes.HasPrefix(token, []byte("p="))
+}
+
+// NewSCRAMClient makes the client's side.
+func NewSCRAMClient(mechanism, user, password string) (Client, error) {
+	gen, err := scramGenerator(mechanism)
+	if err != nil {
+		return nil, err
+	}
+	c, err := gen.NewClient(user, password, "")
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", mechanism, err)
+	}
+	return &scramClient{conv: c.NewConversation()}, nil
+}
+
+type scramClient struct{ conv *scram.ClientConversation }
+
+func (c *scramClient) Step(challenge []byte) ([]byte, bool, error) {
+	if c.conv.Done() {
+		return nil, false, ErrOver
+	}
+	token, err := c.conv.Step(string(challenge))
+	switch {
+	case err != nil:
+		return nil, false, err
+	case c.conv.Done():
+		return nil, true, nil
+	}
+	return []byte(token), false, nil
+}

@@ -11,18 +11,19 @@ import (
 
 	"holt/broker/auth"
 	"holt/broker/kerror"
+	"holt/sasl"
 )
 
 // saslListener knows alice with the password wonder, by PLAIN and both SCRAMs.
 func saslListener(t testing.TB) Listener {
 	t.Helper()
 	mechanisms := []auth.Mechanism{&auth.Plain{Users: map[string]string{"alice": "wonder", "bob": "build"}}}
-	for _, name := range []string{auth.SCRAMSHA256, auth.SCRAMSHA512} {
-		credential, err := auth.SCRAMFromPassword(name, "wonder", auth.SCRAMIterationsMin)
+	for _, name := range []string{sasl.SCRAMSHA256, sasl.SCRAMSHA512} {
+		credential, err := sasl.SCRAMFromPassword(name, "wonder", sasl.SCRAMIterationsMin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := auth.NewSCRAM(name, func(user string) (auth.SCRAMCredential, bool) { return credential, user == "alice" })
+		m, err := auth.NewSCRAM(name, func(user string) (sasl.SCRAMCredential, bool) { return credential, user == "alice" })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +123,7 @@ func TestWrongPasswords(t *testing.T) {
 func converse(t *testing.T, mechanism, user, password string, step func(string) (string, bool)) bool {
 	t.Helper()
 	gen := scram.SHA256
-	if mechanism == auth.SCRAMSHA512 {
+	if mechanism == sasl.SCRAMSHA512 {
 		gen = scram.SHA512
 	}
 	cl, err := gen.NewClient(user, password, "")
@@ -149,7 +150,7 @@ func converse(t *testing.T, mechanism, user, password string, step func(string) 
 func TestSCRAM(t *testing.T) {
 	who := make(chan string, 1)
 	s := startSASL(t, who)
-	for _, mechanism := range []string{auth.SCRAMSHA256, auth.SCRAMSHA512} {
+	for _, mechanism := range []string{sasl.SCRAMSHA256, sasl.SCRAMSHA512} {
 		for _, test := range []struct {
 			user, password string
 			ok             bool
@@ -281,7 +282,7 @@ func TestReauthentication(t *testing.T) {
 		c.mustHandshake(1, "PLAIN")
 		c.authenticate(1, "\x00alice\x00wonder")
 		time.Sleep(2 * time.Second)
-		other := c.ask(handshake(1, auth.SCRAMSHA256)).(*kmsg.SASLHandshakeResponse)
+		other := c.ask(handshake(1, sasl.SCRAMSHA256)).(*kmsg.SASLHandshakeResponse)
 		if kerror.Code(other.ErrorCode) != kerror.UnsupportedSaslMechanism {
 			t.Errorf("by another mechanism: %+v", other)
 		}

@@ -15,6 +15,7 @@ import (
 	"holt/broker/auth"
 	"holt/broker/network"
 	"holt/broker/protocol"
+	"holt/sasl"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -158,12 +159,12 @@ func TestNoAnswer(t *testing.T) {
 // TestSASL: a client gets in by each mechanism, and by no wrong password.
 func TestSASL(t *testing.T) {
 	all := []auth.Mechanism{&auth.Plain{Users: map[string]string{"broker": "secret"}}}
-	for _, name := range []string{auth.SCRAMSHA256, auth.SCRAMSHA512} {
-		cred, err := auth.SCRAMFromPassword(name, "secret", auth.SCRAMIterationsMin)
+	for _, name := range []string{sasl.SCRAMSHA256, sasl.SCRAMSHA512} {
+		cred, err := sasl.SCRAMFromPassword(name, "secret", sasl.SCRAMIterationsMin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := auth.NewSCRAM(name, func(user string) (auth.SCRAMCredential, bool) { return cred, user == "broker" })
+		m, err := auth.NewSCRAM(name, func(user string) (sasl.SCRAMCredential, bool) { return cred, user == "broker" })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +173,7 @@ func TestSASL(t *testing.T) {
 	s := startServer(t, "127.0.0.1:0", network.Listener{Protocol: network.SASLPlaintext, Mechanisms: all}, shutDown)
 	at := endpointOf(s)
 	at.SASL = true
-	for _, m := range []string{"PLAIN", auth.SCRAMSHA256, auth.SCRAMSHA512, "OTHER"} {
+	for _, m := range []string{"PLAIN", sasl.SCRAMSHA256, sasl.SCRAMSHA512, "OTHER"} {
 		for _, password := range []string{"secret", "wrong"} {
 			t.Run(fmt.Sprint(m, " ", password), func(t *testing.T) {
 				c := newClient(t, Config{Endpoint: func(int32) (Endpoint, bool) { return at, true }, SASL: SASL{m, "broker", password}})

@@ -14,7 +14,7 @@ import (
 )
 
 // mechanisms are those of SASL that there are.
-func mechanisms() []string { return []string{"PLAIN", auth.SCRAMSHA256, auth.SCRAMSHA512} }
+func mechanisms() []string { return []string{"PLAIN", sasl.SCRAMSHA256, sasl.SCRAMSHA512} }
 
 // withoutMechanism cuts the name of a mechanism off the rest of a listener's key.
 func withoutMechanism(key string) string {

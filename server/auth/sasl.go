@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"holt/sasl"
 	"holt/sasl/gssapi"
@@ -12,7 +13,7 @@ import (
 
 // SASLConfig says how clients log in by SASL and who they are then.
 type SASLConfig struct {
-	// Users are those of DIGEST-MD5 with their passwords [options user_NAME of the JAAS file's
+	// Users are those of DIGEST-MD5 and SCRAM-SHA-256 with their passwords [options user_NAME of the JAAS file's
 	// DigestLoginModule].
 	Users map[string]string
 	// SuperPassword stands for the password of the user super, if there is such a user
@@ -51,20 +52,27 @@ const (
 // controller puts in has 48 KiB.
 const saslTokenMax = 64 << 10
 
-// saslServer is what a Registry has of SASL. It does not change.
+// saslServer is what a Registry has of SASL. It does not change but for what it remembers.
 type saslServer struct {
 	cfg    SASLConfig
 	rules  []rule
 	digest sasl.DigestServer
+	scram  *sasl.SCRAM
 	gssapi *gssapi.Acceptor // nil: there is none
+
+	mu          sync.Mutex
+	credentials map[string]sasl.SCRAMCredential // guarded by mu: of those who came, by password
 }
 
 func newSASLServer(cfg *SASLConfig) (*saslServer, error) {
 	if cfg == nil {
 		return nil, nil
 	}
-	s := &saslServer{cfg: *cfg}
+	s := &saslServer{cfg: *cfg, credentials: map[string]sasl.SCRAMCredential{}}
 	var err error
+	if s.scram, err = sasl.NewSCRAM(sasl.SCRAMSHA256, s.credential); err != nil {
+		return nil, err
+	}
 	if s.rules, err = parseRules(cfg.Rules); err != nil {
 		return nil, fmt.Errorf("security.auth_to_local: %w", err)
 	}
@@ -83,6 +91,26 @@ func (s *saslServer) password(user string) (string, bool) {
 		return s.cfg.SuperPassword, true
 	}
 	return password, ok
+}
+
+// credential is what SCRAM needs of a user's password. To make it takes some milliseconds, so it is kept,
+// for as many users as there are in the configuration.
+func (s *saslServer) credential(user string) (sasl.SCRAMCredential, bool) {
+	password, ok := s.password(user)
+	if !ok {
+		return sasl.SCRAMCredential{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.credentials[user]
+	if !ok {
+		var err error
+		if c, err = sasl.SCRAMFromPassword(sasl.SCRAMSHA256, password, sasl.SCRAMIterationsMin); err != nil {
+			return sasl.SCRAMCredential{}, false // it is only the parameters that can be wrong
+		}
+		s.credentials[user] = c
+	}
+	return c, true
 }
 
 // SASLExchange is the login of one connection, of whose reader it is.
@@ -139,10 +167,14 @@ func (x *SASLExchange) end() { x.over, x.conv = true, nil }
 // begin chooses the mechanism by what the client says first, since the protocol does not name it.
 // Whatever is of none that is there is left to DIGEST-MD5, whose server passes over a first token.
 //
-// Differs from ZooKeeper, which has GSSAPI alone where the JAAS section has Krb5LoginModule.
+// Differs from ZooKeeper, which does not know SCRAM, and has GSSAPI alone where the JAAS section has
+// Krb5LoginModule.
 func (s *saslServer) begin(first []byte) sasl.Conversation {
 	if s.gssapi != nil && gssapi.Initial(first) {
 		return s.gssapi.Begin()
+	}
+	if sasl.SCRAMInitial(first) {
+		return s.scram.Begin()
 	}
 	return s.digest.Begin()
 }

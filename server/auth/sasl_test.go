@@ -4,21 +4,34 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"holt/sasl"
 	"holt/wire"
 )
 
-// login goes through with DIGEST-MD5.
-func login(t *testing.T, cfg Config, user, password string) ([]wire.Identity, error) {
+// clients are the client's sides of the mechanisms with passwords.
+func clients(t *testing.T, user, password string) map[string]sasl.Client {
+	t.Helper()
+	scram, err := sasl.NewSCRAMClient(sasl.SCRAMSHA256, user, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]sasl.Client{
+		sasl.DigestMD5:   sasl.NewDigestClient(sasl.Digest{Service: saslService, Host: saslHost}, user, password),
+		sasl.SCRAMSHA256: scram,
+	}
+}
+
+// login goes through with a login.
+func login(t *testing.T, cfg Config, c sasl.Client) ([]wire.Identity, error) {
 	t.Helper()
 	r, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	x := r.BeginSASL()
-	c := sasl.NewDigestClient(sasl.Digest{Service: saslService, Host: saslHost}, user, password)
 	var challenge []byte
 	for range 4 {
 		token, done, err := c.Step(challenge)
@@ -56,13 +69,15 @@ func TestSASLLogin(t *testing.T) {
 		{SASLConfig{}, "a@b@c", "x", `principal "a@b@c": not of the form name, name@REALM or name/host@REALM`},
 	} {
 		c.cfg.Users = users
-		ids, err := login(t, Config{SASL: &c.cfg}, c.user, c.password)
-		got := fmt.Sprint(ids)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != c.want {
-			t.Errorf("%+v: %s %s: %s, want %s", c.cfg, c.user, c.password, got, c.want)
+		for mechanism, client := range clients(t, c.user, c.password) {
+			ids, err := login(t, Config{SASL: &c.cfg}, client)
+			got := fmt.Sprint(ids)
+			if err != nil {
+				got = strings.TrimPrefix(err.Error(), sasl.SCRAMSHA256+" of ")
+			}
+			if got != c.want {
+				t.Errorf("%s, %+v: %s %s: %s, want %s", mechanism, c.cfg, c.user, c.password, got, c.want)
+			}
 		}
 	}
 }
