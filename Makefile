@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ test-migration: ## data and live sessions from Apache ZooKeeper to Holt and back
 
 bench-migration: ## a million nodes from ZooKeeper's files and back; fails above 30 s each way
 	$(GO) test -run '^$$' -bench Migrate1M -benchtime 3x ./cmd/holt/internal/migrate
+
+bench-backup: ## p99 of writes with and without a backup of 4 M nodes (NODES); fails above twice as much
+	$(GO) test -count 1 -timeout 20m -v ./compat/migration -run TestBackupCost -target=holt -backup-nodes=$(or $(NODES),4000000)
 
 compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (100000) replies of random ones; SEED repeats
 	$(GO) test -count 1 -timeout 0 -v ./compat/compare -run 'TestHand$$|TestRandom$$' -target=holt -datadriven-quiet \

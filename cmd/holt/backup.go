@@ -60,6 +60,9 @@ func (a *app) newBackupCreate() *cobra.Command {
 				return usageError("--keep and --rate cannot be negative")
 			}
 			cfg.BytesPerSecond = int64(mebibytes * (1 << 20))
+			if mebibytes > 0 {
+				beNice()
+			}
 			return a.backupCreate(cfg, to, keep, asJSON)
 		},
 	}
