@@ -51,7 +51,13 @@ func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
 	if err := m.log.Write(writes...); err != nil {
 		return err
 	}
-	m.measure(writes, time.Since(start))
+	now := time.Now()
+	m.measure(writes, now.Sub(start))
+	for _, a := range jobs {
+		if n := len(a.Entries); n > 0 {
+			m.stages.durable(&m.metrics, a.Entries[n-1].GetIndex(), a.handed, now)
+		}
+	}
 	if in := jobs[0].Install; in != nil {
 		if err := m.install(*in); err != nil {
 			return err

@@ -75,7 +75,9 @@ func (m *Member) applyJob(a *Apply) error {
 		if err := m.cfg.StateMachine.Apply(ents); err != nil {
 			return fmt.Errorf("apply entries %d to %d: %w", ents[0].Index, ents[len(ents)-1].Index, err)
 		}
-		m.metrics.ApplyNanos.Observe(int64(time.Since(start)))
+		now := time.Now()
+		m.metrics.ApplyNanos.Observe(int64(now.Sub(start)))
+		m.metrics.CommitApplyNanos.Observe(int64(now.Sub(a.committed)))
 		m.metrics.ApplyEntries.Observe(int64(len(ents)))
 		m.applied.Store(ents[len(ents)-1].Index)
 	}

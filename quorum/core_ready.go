@@ -3,6 +3,7 @@ package quorum
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -55,6 +56,8 @@ type Append struct {
 
 	seq  uint64
 	self []*raftpb.Message
+
+	handed time.Time // to the log's goroutine; the member's
 }
 
 // Apply is a run of committed entries.
@@ -63,6 +66,8 @@ type Apply struct {
 
 	waitFor uint64 // the append that makes the configurations among Entries durable
 	resp    *raftpb.Message
+
+	committed time.Time // when it was known; the member's
 }
 
 // Read is a round of read barriers that has its index.

@@ -80,13 +80,23 @@ func (m *Member) dispatch(rd *Ready) {
 	}
 	// The disk first: it takes longest.
 	if rd.Append != nil {
+		if len(rd.Append.Entries) > 0 {
+			rd.Append.handed = time.Now()
+		}
 		m.appends.put(rd.Append)
 	}
 	if len(rd.Send) > 0 {
 		m.transport.SendRaft(rd.Send)
 	}
-	for _, a := range rd.Apply {
-		m.applies.put(applyTask{job: a})
+	if n := len(rd.Apply); n > 0 {
+		now, last := time.Now(), rd.Apply[n-1].Entries
+		if len(last) > 0 {
+			m.stages.commit(&m.metrics, last[len(last)-1].Index, now)
+		}
+		for _, a := range rd.Apply {
+			a.committed = now
+			m.applies.put(applyTask{job: a})
+		}
 	}
 	for _, r := range rd.Reads {
 		m.metrics.BarrierRounds.Inc()

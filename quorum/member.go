@@ -40,6 +40,7 @@ type Member struct {
 	leads    atomic.Pointer[Leadership]
 	applied  atomic.Uint64
 	metrics  Metrics
+	stages   stages
 
 	snapshots struct {
 		ctx    context.Context // ends with Close

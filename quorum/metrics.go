@@ -22,6 +22,10 @@ type Metrics struct {
 	LogWriteNanos, LogWriteEntries, LogWriteBytes metric.Histogram
 	// SlowLogWrites took longer than Config.SlowLogWrite.
 	SlowLogWrites metric.Counter
+	// SaveNanos is the time from handing entries to the log until they are durable here,
+	// CommitNanos from there until they are known to be committed, QuorumNanos both, and
+	// CommitApplyNanos from there until they are applied. See stages.
+	SaveNanos, CommitNanos, QuorumNanos, CommitApplyNanos metric.Histogram
 	// Truncations of the log.
 	Truncations metric.Counter
 

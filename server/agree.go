@@ -123,6 +123,7 @@ func (s *Server) judgeDigest(index, own uint64, others map[uint64]uint64) {
 	}
 	s.agreement.mu.Unlock()
 	if bad {
+		s.metrics.DigestMismatches.Inc()
 		s.failed(fmt.Errorf("the tree differs from that of a majority at log index %d (digest 0x%x): this member's disk or memory is damaged; remove its data and start it again, it will get a copy", index, own))
 	} else if alone {
 		s.log.Error("a member has another tree", zap.Uint64("index", index))

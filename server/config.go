@@ -191,6 +191,9 @@ type Config struct {
 	// MetricsAddr is the host:port of GET /metrics, or Off (default)
 	// [metricsProvider.httpHost, metricsProvider.httpPort].
 	MetricsAddr string
+	// MetricsBare leaves out what is about the process in general
+	// [metricsProvider.exportJvmInfo=false].
+	MetricsBare bool
 	// AdminAddr is the host:port of the AdminServer, or Off (default)
 	// [admin.serverAddress, admin.serverPort]. A member whose AdminAddr is taken
 	// runs without, and says so in its log.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,7 +104,7 @@ func newConn(s *Server, nc net.Conn, port portKind) *conn {
 		c.host = host
 	}
 	c.frames = wire.NewFrameReader(nc, s.cfg.MaxFrame)
-	c.out.init(nc, &s.buffers, &s.metrics.Responses)
+	c.out.init(nc, &s.buffers, s.metrics)
 	c.room.L = &c.mu
 	c.gone = make(chan struct{})
 	ids := []wire.Identity{{Scheme: "ip", ID: c.host}}
@@ -123,6 +124,9 @@ func (c *conn) serve() {
 	c.setHandshakeDeadline()
 	first, err := c.frames.Peek4()
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.srv.metrics.SessionlessExpired.Inc()
+		}
 		return
 	}
 	if c.port != portPlain || secure.Hello(first) {
@@ -136,6 +140,9 @@ func (c *conn) serve() {
 	}
 	ok, err := c.handshake()
 	if err != nil || !ok {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.srv.metrics.SessionlessExpired.Inc()
+		}
 		c.logEnd(err)
 		c.out.closeAfterFlush()
 		c.out.flush()
@@ -169,9 +176,10 @@ func (c *conn) readLoop() error {
 		payload, err := c.frames.Next()
 		if err != nil {
 			b.end()
+			c.srv.metrics.ConnectionsDropped.Inc() // by the client, or for it
 			return err
 		}
-		b.begin()
+		b.begin(len(payload))
 		more, err := c.handle(payload, &b)
 		if err != nil || !more {
 			b.tell()

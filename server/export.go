@@ -32,6 +32,12 @@ func (e exporter) summary(name, help string, h *metric.Histogram, scale float64)
 	e.visit(&admin.Metric{Name: name, Help: help, Kind: admin.AdvancedSummary, Values: h.Snapshot(), Scale: scale})
 }
 
+// stage shows one part of the way of a write.
+func (e exporter) stage(name string, h *metric.Histogram) {
+	e.visit(&admin.Metric{Name: "holt_stage_seconds", Help: "seconds of a part of a write's way: queue, until it is on its way to the log; save, until it is durable here; commit, until a majority has it; apply; reply, writing the answers",
+		Label: "stage", LabelValue: name, Kind: admin.Histogram, Values: h.Snapshot(), Scale: seconds})
+}
+
 func (e exporter) histogram(name, help string, h *metric.Histogram) {
 	e.visit(&admin.Metric{Name: name, Help: help, Kind: admin.Histogram, Values: h.Snapshot(), Scale: seconds})
 }
@@ -40,7 +46,8 @@ func (e exporter) histogram(name, help string, h *metric.Histogram) {
 // by the names that ZooKeeper has for the same thing, or as holt_….
 func (s *Server) Metrics(visit func(*admin.Metric)) {
 	e := exporter{visit}
-	s.metrics.export(e)
+	s.metrics.export(e, s.self().Observer)
+	e.gauge("outstanding_tls_handshake", "TLS handshakes under way", s.security.handshakes.Load())
 	s.exportWatches(e)
 	s.exportAudit(e)
 	s.exportSnapshots(e)
@@ -51,15 +58,31 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 	}
 	if s.member != nil {
 		s.exportPipeline(e)
+		s.exportStages(e)
 		s.exportQuorum(e)
 		s.exportLog(e)
 		s.exportPeers(e)
 	}
 }
 
+// exportStages shows the way of a write from its receipt to its reply, part by part: but for queue, what is
+// written, committed or applied together counts once.
+func (s *Server) exportStages(e exporter) {
+	q := s.member.Metrics()
+	e.stage("queue", &s.metrics.QueueNanos)
+	e.stage("save", &q.SaveNanos)
+	e.stage("commit", &q.CommitNanos)
+	e.stage("apply", &q.CommitApplyNanos)
+	e.stage("reply", &s.metrics.ReplyNanos)
+}
+
 func (s *Server) exportWatches(e exporter) {
 	m := s.watches.Metrics()
 	e.counter("holt_watches_set", "watches set, those that were there already included", m.Set.Load())
+	e.basic("node_created_watch_count", "watchers told of a node's creation", &m.Created, 1)
+	e.basic("node_deleted_watch_count", "watchers told of a node's deletion", &m.Deleted, 1)
+	e.basic("node_changed_watch_count", "watchers told of a change of a node's data", &m.Data, 1)
+	e.basic("node_children_watch_count", "watchers told of a change of a node's children", &m.Children, 1)
 	e.counter("holt_watch_changes", "changes of nodes while there was any watch", m.Changes.Load())
 	e.counter("holt_watch_notifications", "watchers that were told of a change", m.Notified.Load())
 }
@@ -144,10 +167,40 @@ func (s *Server) exportPeers(e exporter) {
 	e.counter("holt_peer_messages_dropped", "messages that found no connection, or a full queue", m.Dropped.Load())
 }
 
-func (m *Metrics) export(e exporter) {
+// export shows what this package counts; observer is the role of this member.
+func (m *Metrics) export(e exporter, observer bool) {
+	followed, observed := &m.CatchUpNanos, new(metric.Histogram)
+	if observer {
+		followed, observed = observed, followed
+	}
 	e.counter("connection_request_count", "connect requests received", m.ConnectRequests.Load())
 	e.counter("connection_rejected", "connections refused by a bound", m.ConnectionsRejected.Load())
 	e.counter("stale_sessions_expired", "sessions this leader let expire", m.SessionsExpired.Load())
+	e.counter("bytes_received_count", "bytes of requests received", m.BytesReceived.Load())
+	e.counter("response_bytes", "bytes of replies", m.ResponseBytes.Load())
+	e.counter("watch_bytes", "bytes of notifications", m.WatchBytes.Load())
+	e.counter("connection_revalidate_count", "connect requests for a session that was there", m.Revalidations.Load())
+	e.counter("connection_drop_count", "connections that ended without their session", m.ConnectionsDropped.Load())
+	e.counter("sessionless_connections_expired", "connections that asked for no session in time", m.SessionlessExpired.Load())
+	e.counter("request_throttle_wait_count", "requests that had to wait", m.RequestsThrottled.Load())
+	e.counter("throttled_ops", "requests answered with ThrottledOp", m.OpsThrottled.Load())
+	e.counter("large_requests_rejected", "large requests whose connection was closed", m.LargeRequestsRejected.Load())
+	e.counter("unsuccessful_handshake", "TLS handshakes that failed", m.HandshakesFailed.Load())
+	e.counter("tls_handshake_exceeded", "TLS handshakes refused since there were too many", m.HandshakesExceeded.Load())
+	e.counter("looking_count", "times this member looked for a leader, at its start and when it lost one", 1+m.LeaderLost.Load())
+	e.counter("unrecoverable_error_count", "failures that end the member", m.Failures.Load())
+	e.counter("digest_mismatches_count", "times the tree was found to differ from that of a majority, which ends the member", m.DigestMismatches.Load())
+	e.counter("commit_count", "commands applied while this member led", m.CommandsLed.Load())
+	e.counter("learner_commit_received_count", "commands applied while another member led", m.CommandsFollowed.Load())
+	e.counter("proposal_count", "commands put into the log by this member as the leader", m.EntryCommands.Snapshot().Sum())
+	e.summary("propagation_latency", "ms from the leader's time stamp of a command until it is applied here; clocks that differ count", &m.PropagationMillis, 1)
+	e.summary("request_throttle_queue_time_ms", "ms that requests waited that had to", &m.ThrottleNanos, millis)
+	e.basic("election_time", "ms without a leader", &m.LeaderlessNanos, millis)
+	e.basic("unavailable_time", "ms without a leader, while no client is served", &m.LeaderlessNanos, millis)
+	e.basic("leader_unavailable_time", "ms without a leader until this member became it", &m.ElectedNanos, millis)
+	e.basic("follower_sync_time", "ms from hearing of the first leader until this member had all that was committed", followed, millis)
+	e.basic("observer_sync_time", "the same of an observer", observed, millis)
+	e.basic("dbinittime", "ms of opening the tree", &m.OpenNanos, millis)
 	reads, updates := m.kinds()
 	e.visit(&admin.Metric{Name: "readlatency", Help: "ms from a read's receipt to its reply", Kind: admin.AdvancedSummary, Values: &reads, Scale: millis})
 	e.visit(&admin.Metric{Name: "updatelatency", Help: "ms from a write's receipt to its reply", Kind: admin.AdvancedSummary, Values: &updates, Scale: millis})
@@ -174,6 +227,11 @@ func (s *Server) exportApply(e exporter) {
 
 func (s *Server) exportQuorum(e exporter) {
 	m := s.member.Metrics()
+	// These are what the original's processor before the disk measures.
+	e.summary("sync_processor_queue_flush_time_ms", "ms of one write to the Raft log with its fsync", &m.LogWriteNanos, millis)
+	e.summary("sync_processor_queue_and_flush_time_ms", "ms from handing entries to the log until they are durable here", &m.SaveNanos, millis)
+	e.summary("quorum_ack_latency", "ms from handing entries to the log until they are known to be committed", &m.QuorumNanos, millis)
+	e.basic("snapshottime", "ms of making the tree durable, which takes the place of a snapshot", &m.FlushNanos, millis)
 	// ZooKeeper's fsynctime is that of its log as well.
 	e.basic("fsynctime", "ms of one write to the Raft log with its fsync", &m.LogWriteNanos, millis)
 	e.counter("snap_count", "snapshots sent to members that were behind the log", m.SnapshotsSent.Load())

@@ -117,6 +117,7 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 		if copy(passwd[:], req.Passwd) != len(passwd) || len(req.Passwd) != len(passwd) {
 			return connectResult{Code: wire.ErrSessionExpired}, nil
 		}
+		c.srv.metrics.Revalidations.Inc()
 		cmd.Op, cmd.Session = apply.OpAttach, req.SessionID
 		cmd.Body = apply.AppendConnect(nil, timeout, passwd)
 	}

@@ -19,7 +19,9 @@ import (
 // onLeadership is told by quorum, from its loop, who leads now. It only notes
 // the fact: the loop must not wait.
 func (s *Server) onLeadership(l quorum.Leadership) {
-	s.leadership.Store(&leadership{leader: l.Leader, term: l.Term, self: l.Self, since: s.now()})
+	now := s.now()
+	s.measureLeadership(l, now)
+	s.leadership.Store(&leadership{leader: l.Leader, term: l.Term, self: l.Self, since: now})
 	s.pipeline.setLeader(l.Leader)
 	select {
 	case s.leaderChanged <- struct{}{}:
@@ -27,12 +29,31 @@ func (s *Server) onLeadership(l quorum.Leadership) {
 	}
 }
 
+// measureLeadership measures the time without a leader, that before the first one included.
+func (s *Server) measureLeadership(l quorum.Leadership, now time.Time) {
+	switch before := s.leadership.Load(); {
+	case l.Leader == 0 && before.leader != 0:
+		s.metrics.LeaderLost.Inc()
+	case l.Leader != 0 && before.leader == 0:
+		since := before.since
+		if since.IsZero() {
+			since = s.started
+		}
+		s.metrics.LeaderlessNanos.Observe(int64(now.Sub(since)))
+		if l.Self {
+			s.metrics.ElectedNanos.Observe(int64(now.Sub(since)))
+		}
+	}
+}
+
 // catchUp makes the member serve once it has all that was committed when it came
 // to know its first leader, by the log or by a snapshot: what it serves before
 // would be old, and a snapshot ends connections.
 func (s *Server) catchUp() {
+	began := s.now()
 	s.peers.ReadBarrier(func(err error) {
 		if err == nil {
+			s.metrics.CatchUpNanos.Observe(int64(s.now().Sub(began)))
 			close(s.ready)
 		}
 	})

@@ -30,6 +30,18 @@ type Metrics struct {
 	AuthFailed                                             metric.Counter
 	HandshakesFailed, HandshakesExceeded                   metric.Counter // of TLS
 	SessionsExpired                                        metric.Counter
+	BytesReceived, ResponseBytes, WatchBytes               metric.Counter
+	Revalidations                                          metric.Counter   // sessions that clients came back to
+	ConnectionsDropped, SessionlessExpired                 metric.Counter   // by clients, and of clients that said nothing
+	ThrottleNanos                                          metric.Histogram // waits of requests that were throttled
+	QueueNanos                                             metric.Histogram // ns from a write's receipt until it is on its way to the log
+	ReplyNanos                                             metric.Histogram // ns of writing the replies to what was applied together
+	PropagationMillis                                      metric.Histogram // ms from the leader's stamp until applied here
+	LeaderlessNanos, ElectedNanos                          metric.Histogram // time without a leader, and of that what this member ended
+	LeaderLost                                             metric.Counter
+	CatchUpNanos, OpenNanos                                metric.Histogram
+	CommandsLed, CommandsFollowed                          metric.Counter // applied while this member led, and did not
+	Failures, DigestMismatches                             metric.Counter
 	EntryCommands                                          metric.Histogram          // commands per Raft entry
 	EntryBytes                                             metric.Histogram          // bytes per Raft entry
 	EntryLast                                              metric.Gauge              // bytes of the last one
@@ -43,6 +55,7 @@ func (m *Metrics) reset() {
 	for _, c := range []*metric.Counter{
 		&m.PacketsReceived, &m.PacketsSent, &m.ConnectRequests, &m.ConnectionsRejected, &m.SessionsExpired,
 		&m.RequestsThrottled, &m.OpsThrottled, &m.LargeRequestsRejected,
+		&m.BytesReceived, &m.ResponseBytes, &m.WatchBytes, &m.Revalidations, &m.ConnectionsDropped, &m.SessionlessExpired,
 	} {
 		c.Reset()
 	}
@@ -112,6 +125,7 @@ type batch struct {
 	begun    bool
 	started  time.Duration // since the server's start
 	received int64
+	bytes    int64 // of these
 	answered int64 // not told yet
 	lastOp   wire.OpCode
 	lastXid  wire.Xid // negative: none
@@ -123,13 +137,14 @@ type opCount struct {
 	n  int64
 }
 
-// begin counts a request that was received.
-func (b *batch) begin() {
+// begin counts a request of so many bytes that was received.
+func (b *batch) begin(bytes int) {
 	if !b.begun {
 		b.begun, b.started, b.lastXid = true, b.c.srv.uptime(), -1
 		b.c.arrived = b.started
 	}
 	b.received++
+	b.bytes += int64(bytes)
 }
 
 // header notes whose turn it is. The xids of pings and the like are no news to an
@@ -146,8 +161,9 @@ func (b *batch) tell() {
 	s := &b.c.stats
 	s.in.Add(b.received)
 	b.c.srv.metrics.PacketsReceived.Add(b.received)
+	b.c.srv.metrics.BytesReceived.Add(b.bytes)
 	s.out.Add(b.answered)
-	b.received, b.answered = 0, 0
+	b.received, b.answered, b.bytes = 0, 0, 0
 	s.lastOp.Store(int32(b.lastOp))
 	if b.lastXid >= 0 {
 		s.lastXid.Store(int32(b.lastXid))

@@ -40,7 +40,7 @@ func (s *Server) listenAdmin() {
 func (s *Server) serveOperators() {
 	log := s.cfg.Logger.Named("admin")
 	if s.metricsOn != nil {
-		s.http = append(s.http, admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Metrics: true, Logger: log}))
+		s.http = append(s.http, admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Metrics: true, BareMetrics: s.cfg.MetricsBare, Logger: log}))
 	}
 	if s.adminOn != nil {
 		s.commands = admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize, Snapshots: s.snapshotConfig()})

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"holt/quorum/transport"
-	"holt/wire/metric"
 )
 
 const (
@@ -52,7 +51,7 @@ type output struct {
 	nc   net.Conn
 	raw  syscall.RawConn // the socket, nil if it cannot be written to without waiting
 	pool *bufferPool
-	sent *metric.Range // sizes of replies and events, of all connections
+	sent *Metrics // of all connections: sizes of replies and events
 
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when a write to the socket ended
@@ -65,7 +64,7 @@ type output struct {
 	err      error // first failure; nothing is accepted any more
 }
 
-func (o *output) init(nc net.Conn, pool *bufferPool, sent *metric.Range) {
+func (o *output) init(nc net.Conn, pool *bufferPool, sent *Metrics) {
 	o.nc, o.pool, o.sent = nc, pool, sent
 	if c, ok := nc.(syscall.Conn); ok {
 		o.raw, _ = c.SyscallConn() // without it flush writes
@@ -128,7 +127,7 @@ func (o *output) event(add func(b []byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.holding {
-		o.sizes.frame(o.appendLocked(add))
+		o.sizes.event(o.appendLocked(add))
 		return
 	}
 	if len(o.held) > outputMax {
@@ -137,7 +136,7 @@ func (o *output) event(add func(b []byte) []byte) {
 	}
 	had := len(o.held)
 	o.held = add(o.held)
-	o.sizes.frame(len(o.held) - had)
+	o.sizes.event(len(o.held) - had)
 }
 
 // hold keeps events back until release; the caller is about to build a reply

@@ -5,8 +5,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-
-	"holt/wire/metric"
 )
 
 // add returns what output.append wants, for a text.
@@ -18,7 +16,7 @@ func newOutput(t *testing.T) (*output, net.Conn) {
 	t.Helper()
 	client, server := memoryPipe()
 	o := &output{}
-	o.init(server, new(bufferPool), new(metric.Range))
+	o.init(server, new(bufferPool), newMetrics())
 	t.Cleanup(func() { client.Close(); o.closeNow() })
 	return o, client
 }
@@ -65,7 +63,7 @@ func TestOutputEndWaitsForTheWriter(t *testing.T) {
 	client, server := net.Pipe() // without a buffer: a write lasts until it is read
 	defer client.Close()
 	o := &output{}
-	o.init(server, new(bufferPool), new(metric.Range))
+	o.init(server, new(bufferPool), newMetrics())
 	o.append(add("first;"))
 	go o.flush()
 	got := make([]byte, 1)
@@ -95,13 +93,13 @@ func TestOutputMeasuresRepliesAndEvents(t *testing.T) {
 	o.release(add("len.1"))
 	go io.Copy(io.Discard, client)
 	o.flush()
-	if last, least, most := o.sent.Load(); last != 1 || least != 1 || most != 7 {
+	if last, least, most := o.sent.Responses.Load(); last != 1 || least != 1 || most != 7 {
 		t.Errorf("last %d, min %d, max %d", last, least, most)
 	}
 	o.closeNow()
 	o.reply(add("len.123456789"))
 	o.flush()
-	if _, _, most := o.sent.Load(); most != 7 {
+	if _, _, most := o.sent.Responses.Load(); most != 7 {
 		t.Errorf("max %d with a reply that was not sent", most)
 	}
 }

@@ -167,6 +167,7 @@ func (p *pipeline) numberLocked() {
 		p.inflight, p.head, p.sent = p.inflight[:0], 0, 0
 		p.progress = p.srv.now()
 	}
+	p.measureQueueLocked()
 	seq := p.first + uint64(len(p.inflight)-p.head)
 	for _, i := range p.rounds.order(p.fresh) {
 		f := p.fresh[i]
@@ -178,6 +179,22 @@ func (p *pipeline) numberLocked() {
 	p.fresh = p.fresh[:0]
 	if cap(p.fresh) > 4096 {
 		p.fresh = nil
+	}
+}
+
+// measureQueueLocked measures how long what is fresh has waited. What arrived together is one
+// observation.
+func (p *pipeline) measureQueueLocked() {
+	now := p.srv.uptime()
+	for i := 0; i < len(p.fresh); {
+		r, n := p.fresh[i].req, 1
+		for i+n < len(p.fresh) && p.fresh[i+n].req != nil && r != nil && p.fresh[i+n].req.arrived == r.arrived {
+			n++
+		}
+		if r != nil {
+			p.srv.metrics.QueueNanos.ObserveN(int64(now-r.arrived), int64(n))
+		}
+		i += n
 	}
 }
 

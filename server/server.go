@@ -254,6 +254,7 @@ func (s *Server) openState() error {
 		}
 	}
 	s.state = treeState{fs: fs, dir: s.cfg.DataDir, opts: store.Options{FS: fs, CacheBytes: s.cfg.CacheBytes}, failed: s.failed}
+	began := time.Now()
 	if err := s.state.open(); err != nil {
 		return fmt.Errorf("open tree: %w", err)
 	}
@@ -265,6 +266,7 @@ func (s *Server) openState() error {
 	if err != nil {
 		return fmt.Errorf("read tree: %w", err)
 	}
+	s.metrics.OpenNanos.Observe(int64(time.Since(began)))
 	s.durable.found(s.machine.LastZxid(), s.state.lastWritten())
 	if err := s.readMembers(); err != nil {
 		return err
@@ -294,6 +296,7 @@ func (s *Server) watchMember() {
 func (s *Server) failed(err error) {
 	select {
 	case s.fail <- err:
+		s.metrics.Failures.Inc()
 		s.log.Error("member stops", zap.Error(err))
 	default:
 	}

@@ -20,6 +20,7 @@ type stateMachine struct{ s *Server }
 // behind the first are answered.
 func (m stateMachine) Apply(entries []quorum.Entry) error {
 	s := m.s
+	before := s.machine.Metrics().Commands.Load()
 	for i := range entries {
 		e := &entries[i]
 		if err := s.machine.Apply(e.Index, e.Term, e.Data, sink{s}); err != nil {
@@ -37,8 +38,27 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		}
 		s.advance = s.advance[:0]
 	}
+	s.measureApplied(s.machine.Metrics().Commands.Load() - before)
+	if len(s.dirty) == 0 {
+		return nil
+	}
+	began := s.uptime()
 	s.flushDirty()
+	s.metrics.ReplyNanos.Observe(int64(s.uptime() - began))
 	return nil
+}
+
+// measureApplied counts commands that were applied together.
+func (s *Server) measureApplied(commands int64) {
+	if commands == 0 {
+		return
+	}
+	count := &s.metrics.CommandsFollowed
+	if s.leadership.Load().self {
+		count = &s.metrics.CommandsLed
+	}
+	count.Add(commands)
+	s.metrics.PropagationMillis.Observe(s.now().UnixMilli() - s.machine.LastMillis())
 }
 
 func (m stateMachine) Applied() uint64 { return m.s.machine.Applied() }

@@ -1,13 +1,12 @@
 package server
 
-import "holt/wire/metric"
-
 // sizes collects, for one connection, the sizes of the replies and events it is sent, without their length fields, until
-// they are reported to the range that all connections share: a frame costs a few additions under a lock that is
+// they are reported to what all connections share: a frame costs a few additions under a lock that is
 // held anyway, a write to the socket the shared values.
 type sizes struct {
 	n              int64 // frames
 	last, min, max int64 // of n frames
+	bytes, events  int64 // of all frames, and of the events among them
 }
 
 const lengthField = 4
@@ -24,12 +23,23 @@ func (s *sizes) frame(bytes int) {
 	s.max = max(s.max, n)
 	s.last = n
 	s.n++
+	s.bytes += n
+}
+
+// event is frame for a notification.
+func (s *sizes) event(bytes int) {
+	s.frame(bytes)
+	s.events += int64(max(bytes-lengthField, 0))
 }
 
 // report hands on what was collected.
-func (s *sizes) report(to *metric.Range) {
+func (s *sizes) report(to *Metrics) {
 	if s.n > 0 {
-		to.Observe(s.last, s.min, s.max)
+		to.Responses.Observe(s.last, s.min, s.max)
+		to.ResponseBytes.Add(s.bytes - s.events)
+		if s.events > 0 {
+			to.WatchBytes.Add(s.events)
+		}
 		*s = sizes{}
 	}
 }

@@ -86,6 +86,7 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 			return true // whatever comes next fails
 		}
 	}
+	s.metrics.ThrottleNanos.Observe(int64(time.Since(start)))
 	limit := time.Duration(s.cfg.ThrottledOpWaitMillis) * time.Millisecond
 	if limit == 0 || time.Since(start) <= limit {
 		return true

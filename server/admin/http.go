@@ -15,8 +15,9 @@ import (
 type HTTPConfig struct {
 	// Source is the member that is shown; required.
 	Source Source
-	// Metrics serves /metrics.
-	Metrics bool
+	// Metrics serves /metrics, without what is about the process in general if BareMetrics
+	// is set too [metricsProvider.exportJvmInfo=false].
+	Metrics, BareMetrics bool
 	// Commands, if not nil, are served below CommandURL, default /commands
 	// [admin.commandURL].
 	Commands   *Commands
@@ -101,7 +102,7 @@ func (h *HTTP) Close() error {
 func newHandler(cfg HTTPConfig) http.Handler {
 	mux := http.NewServeMux()
 	if cfg.Metrics {
-		page := &metricsPage{src: cfg.Source}
+		page := &metricsPage{src: cfg.Source, bare: cfg.BareMetrics}
 		mux.HandleFunc("GET /metrics", page.serve)
 	}
 	if cfg.Commands != nil {

@@ -63,8 +63,15 @@ func TestMetricsPage(t *testing.T) {
 	if got := families["holt_request_seconds"].Metric[1].Label[0].GetValue(); got != "a\"b\\c\nd" {
 		t.Errorf("label %q", got)
 	}
-	if v := value("process_cpu_seconds_total"); v <= 0 {
-		t.Errorf("CPU time %v", v)
+	for _, name := range []string{"process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds"} {
+		if v := value(name); v <= 0 {
+			t.Errorf("%s is %v", name, v)
+		}
+	}
+	bare := &metricsPage{src: leadingSource(), bare: true}
+	bare.write()
+	if text := string(bare.page); strings.Contains(text, "process_") || strings.Contains(text, "go_") {
+		t.Errorf("what is about the process is there in\n%s", text)
 	}
 }
 

@@ -125,6 +125,21 @@ func memoryMiB() (free, most, total string) {
 		mib(uint64(debug.SetMemoryLimit(-1))), mib(samples[2].Value.Uint64())
 }
 
+// memoryBytes are the address space and the memory of the process, −1 where the system does
+// not tell.
+func memoryBytes() (virtual, resident int64) {
+	b, err := os.ReadFile("/proc/self/statm")
+	var pages [2]int64
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &pages[0], &pages[1])
+	}
+	if err != nil {
+		return -1, -1
+	}
+	size := int64(os.Getpagesize())
+	return pages[0] * size, pages[1] * size
+}
+
 // cpuSeconds is the CPU time of the process so far, in user and system mode.
 func cpuSeconds() float64 {
 	var u syscall.Rusage

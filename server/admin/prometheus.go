@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // metricsPage writes /metrics. The format is text made of lines, and writing it
@@ -16,6 +17,7 @@ import (
 // each of them first.
 type metricsPage struct {
 	src     Source
+	bare    bool // without what runtime shows
 	process processFiles
 
 	mu   sync.Mutex // one page at a time; guards what follows
@@ -43,25 +45,36 @@ func (p *metricsPage) write() {
 	p.metric(&Metric{Name: "holt_serving", Help: "1 while clients are served.", Kind: Gauge, Value: serving})
 	visitStatus(&st, &p.process, p.metric)
 	p.src.Metrics(p.metric)
-	p.runtime()
+	if !p.bare {
+		p.runtime(st.Started)
+	}
 }
 
-// runtime shows the Go process under the names every Prometheus client uses.
-func (p *metricsPage) runtime() {
+// runtime shows the process under the names every Prometheus client uses.
+func (p *metricsPage) runtime(started time.Time) {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(samples)
+	open, most := p.process.count()
+	virtual, resident := memoryBytes()
 	for _, m := range []Metric{
 		{Name: "go_goroutines", Help: "Goroutines.", Kind: Gauge, Value: float64(runtime.NumGoroutine())},
 		{Name: "go_memstats_sys_bytes", Help: "Memory taken from the system.", Kind: Gauge, Value: float64(samples[0].Value.Uint64())},
 		{Name: "go_memstats_heap_alloc_bytes", Help: "Memory of live and not yet collected objects.", Kind: Gauge, Value: float64(samples[1].Value.Uint64())},
 		{Name: "go_gc_cycles_total", Help: "Garbage collections.", Kind: Counter, Value: float64(samples[2].Value.Uint64())},
 		{Name: "process_cpu_seconds_total", Help: "CPU time used.", Kind: Counter, Value: cpuSeconds()},
+		{Name: "process_start_time_seconds", Help: "When it began, in seconds since 1970.", Kind: Gauge, Value: float64(started.UnixMilli()) / 1000},
+		{Name: "process_open_fds", Help: "Open file descriptors.", Kind: Gauge, Value: float64(open)},
+		{Name: "process_max_fds", Help: "The most there may be.", Kind: Gauge, Value: float64(most)},
+		{Name: "process_virtual_memory_bytes", Help: "Address space taken.", Kind: Gauge, Value: float64(virtual)},
+		{Name: "process_resident_memory_bytes", Help: "Memory in use.", Kind: Gauge, Value: float64(resident)},
 	} {
-		p.metric(&m)
+		if m.Value >= 0 { // else the system does not tell
+			p.metric(&m)
+		}
 	}
 }
 

@@ -167,6 +167,9 @@ func (m *Machine) Apply(index, term uint64, data []byte, sink Sink) error {
 	return nil
 }
 
+// LastMillis is the leader's time of the last entry. For the goroutine that calls Apply.
+func (m *Machine) LastMillis() int64 { return m.state.millis }
+
 func (m *Machine) apply(index, term uint64, data []byte, sink Sink) error {
 	if last := m.applied.Load(); index <= last {
 		return fmt.Errorf("entry %d was applied", last)

@@ -58,6 +58,7 @@ type Table struct {
 	counts    Counts
 	recursive int    // watches on that list
 	turn      uint64 // number of the column being fired, see watcher.told
+	tells     int64  // watchers told of event
 	metrics   Metrics
 	event     Event // the one being told, here to spare an allocation
 }

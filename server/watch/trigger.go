@@ -29,11 +29,21 @@ func (t *Table) Trigger(c *Change) {
 	case wire.EventNodeCreated:
 		t.fireParent(c)
 	}
+	t.measureTells()
 	t.event = Event{}
 	t.shrink()
 }
 
+// measureTells counts those who were told of t.event.
+func (t *Table) measureTells() {
+	if t.tells > 0 {
+		t.metrics.fanOut(t.event.Type).Observe(t.tells)
+		t.tells = 0
+	}
+}
+
 func (t *Table) fireParent(c *Change) {
+	t.measureTells()
 	up := parent(c.Path)
 	t.turn++
 	t.event = Event{wire.EventNodeChildrenChanged, up, c.Zxid, c.ParentACL}
@@ -81,6 +91,7 @@ func (t *Table) tell(r ref) {
 		return
 	}
 	w.told = t.turn
+	t.tells++
 	t.metrics.Notified.Inc()
 	w.w.Notify(&t.event)
 }

@@ -171,6 +171,7 @@ func effective() map[string]func(*server.Config) string {
 
 		"4lw.commands.whitelist":        func(c *server.Config) string { return strings.Join(c.FourLetterWords, ",") },
 		"metricsProvider.httpHost":      part(metrics, 0),
+		"metricsProvider.exportJvmInfo": boolean(func(c *server.Config) bool { return !c.MetricsBare }),
 		"metricsProvider.httpPort":      part(metrics, 1),
 		"admin.enableServer":            boolean(func(c *server.Config) bool { return c.AdminAddr != server.Off }),
 		"admin.serverAddress":           part(operators, 0),
