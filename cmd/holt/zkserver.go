@@ -101,7 +101,7 @@ func (a *app) script(name string) (*zkserver.Script, error) {
 			inner.getenv = lookupIn(environ)
 			return inner.run(append([]string{"serve"}, args...))
 		},
-		Ask:    a.askWord,
+		Ask:    askWord,
 		Stdout: a.stdout, Stderr: a.stderr,
 	}, nil
 }
@@ -125,10 +125,10 @@ const (
 	answerBytesMax = 1 << 20
 )
 
-// askWord sends a four-letter word to addr, with TLS as the flags for clients say it: like
-// ZooKeeper's script.
-func (a *app) askWord(addr, word string, tls bool) (string, error) {
-	client, err := clientcfg.Load("", clientcfg.Flags{TLS: tls}, a.getenv("CLIENT_JVMFLAGS"))
+// askWord sends a four-letter word to addr, with TLS if flags, those of a JVM for clients, are
+// not nil, as they say it.
+func askWord(addr, word string, flags []string) (string, error) {
+	client, err := clientcfg.Load("", clientcfg.Flags{TLS: flags != nil}, flags...)
 	if err != nil {
 		return "", err
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"holt/server/secure/securetest"
 )
 
 func TestCommandLineOfScripts(t *testing.T) {
@@ -89,4 +91,34 @@ func TestInstallScripts(t *testing.T) {
 	}
 	newWorld().check(t, []string{"install-scripts", dir}, 1, "", "file exists; remove it, or take another directory")
 	newWorld().check(t, []string{"install-scripts"}, 2, "", "takes a directory, got 0 arguments")
+}
+
+// TestZkServerStatusTLS asks a server that has a TLS port and no other.
+func TestZkServerStatusTLS(t *testing.T) {
+	dir, port := t.TempDir(), freePort(t)
+	ca := securetest.New(t, "CA")
+	keys, trust := ca.KeyStore(t, securetest.Template("server")), ca.TrustStore(t)
+	cfg := filepath.Join(dir, "zoo.cfg")
+	text := fmt.Sprintf("dataDir=%s/data\nsecureClientPort=%d\nsecureClientPortAddress=127.0.0.1\nadmin.enableServer=false\nssl.keyStore.location=%s\nssl.trustStore.location=%s\n", dir, port, keys, trust)
+	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := startProcess(t, "serve", cfg)
+	p.waitLine("ready")
+	status := func(flags string) (int, string) {
+		w := newWorld()
+		w.env["CLIENT_JVMFLAGS"] = flags
+		code := w.app.run([]string{"zkserver", "status", cfg})
+		return code, w.stdout.String()
+	}
+	flags := "-Dzookeeper.client.secure=true -Dzookeeper.ssl.trustStore.location=" + trust + " -Dzookeeper.ssl.keyStore.location=" + keys
+	if code, out := status(flags); code != 0 || !strings.HasSuffix(out, "Client SSL: true.\nMode: standalone\n") {
+		t.Errorf("with certificates: exit code %d\n%s", code, out)
+	}
+	for _, flags := range []string{"", "-Dzookeeper.ssl.trustStore.location=" + trust} {
+		if code, out := status(flags); code != 1 || !strings.HasSuffix(out, "Error contacting service. It is probably not running.\n") {
+			t.Errorf("with flags %q: exit code %d\n%s", flags, code, out)
+		}
+	}
+	p.stop(syscall.SIGTERM)
 }

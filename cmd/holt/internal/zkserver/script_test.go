@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestScripts runs the scripts of testdata. Their commands:
 //
 //	file NAME                 the input becomes a file
-//	answer [ADDR]             what the server at ADDR answers to srvr; without
-//	                          input none is there
+//	answer [ADDR [FLAG...]]   what the server at ADDR answers to srvr, by TLS with
+//	                          flags; without input none is there
 //	run [NAME=VALUE] ARGS     zkServer.sh with variables and arguments
 //	initialize ARGS           zkServer-initialize.sh
 //	ls DIR                    the files below a directory
@@ -85,7 +85,7 @@ func (w *world) handle(t *testing.T, d *datadriven.TestData) string {
 	case "answer":
 		w.answers = map[string]string{}
 		if d.Input != "" {
-			w.answers[words[0]] = d.Input
+			w.answers[strings.Join(words, " ")] = d.Input
 		}
 		return ""
 	case "run", "initialize":
@@ -125,7 +125,10 @@ func (w *world) run(command string, words []string) string {
 			}
 			return 3
 		},
-		Ask: func(addr, word string, tls bool) (string, error) {
+		Ask: func(addr, word string, flags []string) (string, error) {
+			if flags != nil {
+				addr += " " + strings.Join(flags, " ")
+			}
 			answer, ok := w.answers[addr]
 			if !ok || word != "srvr" {
 				return "", errors.New("connection refused")

@@ -1,6 +1,7 @@
 package zkserver
 
 import (
+	"errors"
 	"net"
 	"strings"
 
@@ -27,7 +28,11 @@ func (s *Script) status(settings map[string]string) int {
 		host, port, tls = or(settings["secureClientPortAddress"], "localhost"), secure, true
 	}
 	s.say("Client port found: %s. Client address: %s. Client SSL: %t.", port, host, tls)
-	answer, err := s.Ask(net.JoinHostPort(host, port), "srvr", tls)
+	var flags []string
+	if tls {
+		flags = append([]string{}, strings.Fields(s.env["CLIENT_JVMFLAGS"]+" "+s.env["JVMFLAGS"])...)
+	}
+	answer, err := s.Ask(net.JoinHostPort(host, port), "srvr", flags)
 	if err == nil {
 		for line := range strings.SplitSeq(answer, "\n") {
 			if strings.Contains(line, "Mode") {
@@ -35,9 +40,11 @@ func (s *Script) status(settings map[string]string) int {
 				return 0
 			}
 		}
+		err = errors.New("the server does not serve clients")
 	}
 	if tls {
 		s.explainTLS(secure)
+		s.warn("%v", err)
 	}
 	s.say("Error contacting service. It is probably not running.")
 	return 1
