@@ -130,7 +130,73 @@ func TestChildrenAreThoseOfTheTreeWhateverIsKept(t *testing.T) {
 			if !slices.Equal(got.Children, names) || int(got.Stat.NumChildren) != len(names) {
 				t.Fatalf("step %d: %s has %s, want %s", step, at, strings.Join(got.Children, " "), strings.Join(names, " "))
 			}
+			if k%4 == 0 { // the same lists serve multiRead, here twice and beside a node's data
+				list := wire.MultiOp{Op: wire.OpGetChildren, Record: &wire.GetChildrenRequest{Path: at}}
+				data := wire.MultiOp{Op: wire.OpGetData, Record: &wire.GetDataRequest{Path: at}}
+				none := wire.MultiOp{Op: wire.OpGetChildren, Record: &wire.GetChildrenRequest{Path: "/none"}}
+				var parts wire.MultiResponse
+				c.call(wire.OpMultiRead, &wire.MultiRequest{Ops: []wire.MultiOp{list, data, none, list}}, &parts)
+				if r := parts.Results; len(r) != 4 || !slices.Equal(r[0].Children, names) || !slices.Equal(r[3].Children, names) ||
+					int(r[1].Stat.NumChildren) != len(names) || r[2].Err != wire.ErrNoNode {
+					t.Fatalf("step %d: multiRead of %s: %+v, want %s", step, at, r, strings.Join(names, " "))
+				}
+			}
 		}
+	}
+}
+
+// A multiRead that asks for more than may be answered fails as a whole, be it much
+// data, short lists or long ones, and holds no views and no events back.
+func TestMultiReadIsBounded(t *testing.T) {
+	s := newServer(t, nil)
+	c := connect(t, s, wire.ConnectRequest{})
+	c.call(wire.OpCreate, create("/data", strings.Repeat("x", 1<<20-1000), 0), nil)
+	children := map[string]int{"/short": listInline, "/long": listInline + 1}
+	for path, n := range children {
+		c.call(wire.OpCreate, create(path, "", 0), nil)
+		for i := range n {
+			c.call(wire.OpCreate, create(fmt.Sprintf("%s/%s%04d", path, strings.Repeat("x", 400), i), "", 0), nil)
+		}
+	}
+	for _, tc := range []struct {
+		path string
+		n    int
+		code wire.ErrCode
+	}{
+		{"/data", 15, wire.OK}, {"/data", 18, wire.ErrMarshallingError},
+		{"/short", 70, wire.OK}, {"/short", 90, wire.ErrMarshallingError},
+		{"/long", 70, wire.OK}, {"/long", 90, wire.ErrMarshallingError}, {"/long", 10_000, wire.ErrMarshallingError},
+	} {
+		s.lists.clear()
+		var req wire.MultiRequest
+		for range tc.n {
+			op := wire.MultiOp{Op: wire.OpGetChildren, Record: &wire.GetChildrenRequest{Path: tc.path}}
+			if tc.path == "/data" {
+				op = wire.MultiOp{Op: wire.OpGetData, Record: &wire.GetDataRequest{Path: tc.path}}
+			}
+			req.Ops = append(req.Ops, op)
+		}
+		xid := c.send(wire.OpMultiRead, &req)
+		d := wire.NewDecoder(c.read())
+		var h wire.ReplyHeader
+		h.Decode(d)
+		if h.Xid != xid || h.Err != tc.code {
+			t.Errorf("%d of %s: %+v, want %v", tc.n, tc.path, h, tc.code)
+		}
+	}
+	c.call(wire.OpCreate, create("/after", "", 0), nil)
+}
+
+func BenchmarkMultiReadChildren(b *testing.B) {
+	s := newServer(b, nil)
+	c := connect(b, s, wire.ConnectRequest{})
+	c.call(wire.OpCreate, create("/p", "", 0), nil)
+	for i := range 1000 {
+		c.call(wire.OpCreate, create(fmt.Sprintf("/p/child%04d", i), "", 0), nil)
+	}
+	req := &wire.MultiRequest{Ops: []wire.MultiOp{{Op: wire.OpGetChildren, Record: &wire.GetChildrenRequest{Path: "/p"}}}}
+	for b.Loop() {
+		c.call(wire.OpMultiRead, req, nil)
 	}
 }
 
