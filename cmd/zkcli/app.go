@@ -22,6 +22,7 @@ import (
 	"holt/cmd/zkcli/internal/render"
 	"holt/cmd/zkcli/internal/session"
 	"holt/cmd/zkcli/internal/shell"
+	"holt/wire/client"
 )
 
 // exitInvocation is the exit code for a client configuration that cannot be used.
@@ -123,7 +124,7 @@ func isTerminal(f any) bool {
 
 // shell makes a shell of the options. It is not connected.
 func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*shell.Shell, error) {
-	config, err := clientcfg.Load(o.configuration, o.tls, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
+	config, err := clientcfg.Load(o.configuration, o.reach, a.getenv("JVMFLAGS"), a.getenv("CLIENT_JVMFLAGS"))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +142,7 @@ func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*she
 			}
 			return session.Open(session.Config{
 				Servers: list, Chroot: chroot, Timeout: timeout,
-				ReadOnly: o.readOnly, Dial: a.dialer(config), OnEvent: onEvent,
+				ReadOnly: o.readOnly, Dial: a.dialer(config), Login: a.login(config), OnEvent: onEvent,
 			}), nil
 		},
 	}
@@ -171,6 +172,21 @@ func (a *app) dialer(config *clientcfg.Config) func(context.Context, string) (ne
 			}
 		}
 		return nc, err
+	}
+}
+
+// login logs links in, nil if nobody is to be. That it failed for good is said; the session ends then.
+func (a *app) login(config *clientcfg.Config) func(context.Context, string, *client.Conn) error {
+	if !config.LogsIn() {
+		return nil
+	}
+	return func(ctx context.Context, address string, conn *client.Conn) error {
+		err := config.Login(ctx, address, conn)
+		var failed *client.LoginError
+		if errors.As(err, &failed) && ctx.Err() == nil {
+			a.complain(failed)
+		}
+		return err
 	}
 }
 

@@ -15,7 +15,7 @@ type options struct {
 	readOnly      bool
 	wait          bool
 	configuration string
-	tls           clientcfg.Flags
+	reach         clientcfg.Flags
 	format        render.Format
 	noColour      bool
 	help          bool
@@ -32,12 +32,13 @@ func parseOptions(args []string) (options, error) {
 	values := map[string]*string{
 		"-server": &o.servers, "-timeout": &o.timeoutMillis, "-client-configuration": &o.configuration,
 		"-o": &format, "--output": &format,
-		"--ca": &o.tls.CA, "--cert": &o.tls.Cert, "--key": &o.tls.Key,
+		"--ca": &o.reach.CA, "--cert": &o.reach.Cert, "--key": &o.reach.Key,
+		"--jaas": &o.reach.JAAS, "--mechanism": &o.reach.Mechanism,
 	}
 	flags := map[string]*bool{
 		"-r": &o.readOnly, "-waitforconnection": &o.wait,
 		"--no-color": &o.noColour, "-h": &o.help, "-help": &o.help, "--help": &o.help,
-		"--tls": &o.tls.TLS,
+		"--tls": &o.reach.TLS,
 	}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		name := args[0]
@@ -75,6 +76,8 @@ Runs one command, or reads commands from a terminal or a pipe. Takes what zkCli.
   --tls                              use TLS, by the authorities of the system
   --ca file                          use TLS, by the authorities in this file (PEM, JKS, PKCS12)
   --cert file --key file             this client's certificate and key (PEM; may be one file)
+  --jaas file                        log in by SASL, by the section Client of this JAAS file
+  --mechanism name                   DIGEST-MD5 or SCRAM-SHA-256, for a password
   -o text|json|yaml                  how results are written
   --no-color                         no colours (also: NO_COLOR)
 

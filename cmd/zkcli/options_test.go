@@ -15,7 +15,8 @@ func TestParseOptions(t *testing.T) {
 		{"-client-configuration f -o json", "localhost:2181 30000 f json"},
 		{"-server", "localhost:2181 30000 missing -server"},
 		{"-r -bogus -server a ls", "a 30000 r unknown -bogus > ls"},
-		{"--tls --ca c --cert d --key e ls /", "localhost:2181 30000 tls {true c d e} > ls /"},
+		{"--tls --ca c --cert d --key e ls /", "localhost:2181 30000 tls {true c d e  } > ls /"},
+		{"--jaas j --mechanism m ls /", "localhost:2181 30000 jaas j m > ls /"},
 		{"--no-color -h", "localhost:2181 30000 nocolour help"},
 		{"-o xml", "error option -o: unknown format \"xml\": want text, json or yaml"},
 		{"- ls", "localhost:2181 30000 unknown - > ls"},
@@ -40,7 +41,8 @@ func describe(o options, err error) string {
 	add(o.readOnly, "r")
 	add(o.wait, "wait")
 	add(o.configuration != "", o.configuration)
-	add(o.tls.TLS, fmt.Sprint("tls ", o.tls))
+	add(o.reach.TLS, fmt.Sprint("tls ", o.reach))
+	add(o.reach.JAAS != "", "jaas "+o.reach.JAAS+" "+o.reach.Mechanism)
 	add(o.format != "text", string(o.format))
 	add(o.noColour, "nocolour")
 	add(o.help, "help")

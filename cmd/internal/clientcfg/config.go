@@ -19,6 +19,7 @@ type Config struct {
 	Ignored []string
 
 	source *secure.Source // nil if connections are not encrypted
+	login  login          // nil if nobody logs in by SASL
 }
 
 // Flags are settings of the command line. They win.
@@ -28,7 +29,12 @@ type Flags struct {
 	// key, which may be one file: PEM, or a key store without a password. Each
 	// asks for TLS.
 	CA, Cert, Key string
+	// JAAS is a JAAS file, by whose section Client sessions are logged in. Mechanism is that of SASL,
+	// "" for what the file says.
+	JAAS, Mechanism string
 }
+
+func (f *Flags) tls() bool { return f.TLS || f.CA != "" || f.Cert != "" || f.Key != "" }
 
 const (
 	secureKey = "zookeeper.client.secure"
@@ -37,7 +43,7 @@ const (
 
 // meaningless are keys that change nothing that a client here does differently.
 var meaningless = []string{
-	"zookeeper.clientCnxnSocket", "zookeeper.sasl.client", "jute.maxbuffer", "zookeeper.fips-mode", tlsPrefix + "context.supplier.class",
+	"zookeeper.clientCnxnSocket", "zookeeper.sasl.client.canonicalize.hostname", "jute.maxbuffer", "zookeeper.fips-mode", tlsPrefix + "context.supplier.class",
 }
 
 // Load reads a file of properties, if name is not empty, over the flags -Dkey=value in
@@ -68,7 +74,9 @@ func Load(name string, flags Flags, jvm ...string) (*Config, error) {
 }
 
 // ours tells whether a flag is about ZooKeeper: the rest is about the Java machine.
-func ours(key string) bool { return strings.HasPrefix(key, "zookeeper.") || key == "jute.maxbuffer" }
+func ours(key string) bool {
+	return strings.HasPrefix(key, "zookeeper.") || key == "jute.maxbuffer" || key == jaasKey || key == krb5Key
+}
 
 // loader gathers settings; a later one wins.
 type loader struct {
@@ -85,12 +93,12 @@ func (l *loader) set(key, value string) {
 
 func (l *loader) config(flags Flags) (*Config, error) {
 	c := &Config{}
-	on := strings.EqualFold(l.settings[secureKey], "true") || flags != Flags{}
+	on := strings.EqualFold(l.settings[secureKey], "true") || flags.tls()
 	var tls secure.Settings
 	for _, key := range l.keys {
 		name, isTLS := strings.CutPrefix(key, tlsPrefix)
 		switch {
-		case key == secureKey, slices.Contains(meaningless, key):
+		case key == secureKey, slices.Contains(meaningless, key), slices.Contains(loginKeys(), key):
 		case isTLS && !on: // for client.secure
 		case isTLS:
 			if err := tls.Set(name, l.settings[key]); errors.Is(err, secure.ErrUnknownKey) {
@@ -102,12 +110,15 @@ func (l *loader) config(flags Flags) (*Config, error) {
 			c.Ignored = append(c.Ignored, key)
 		}
 	}
+	var err error
+	if c.login, err = l.login(flags); err != nil {
+		return nil, fmt.Errorf("client configuration: %w", err)
+	}
 	if !on {
 		return c, nil
 	}
 	flags.apply(&tls)
 	tls.Fixed = true
-	var err error
 	if c.source, err = secure.Open(tls, secure.Options{}); err != nil {
 		return nil, fmt.Errorf("client configuration: %w", err)
 	}

@@ -3,11 +3,12 @@
 // flags of our own.
 //
 //	CLIENT_JVMFLAGS, then the file, then --ca, --cert, --key, --tls ──▶ Config.Dial
+//	likewise, then --jaas, --mechanism                              ──▶ Config.Login
 //
 // The keys are those of ZooKeeper's ZKClientConfig; of TLS they mean what they mean in a
 // server (package server/secure). Those that have no meaning here are reported, not
 // passed over in silence.
 //
 // Everything may be called from any goroutine; a Config is not changed after it is
-// made. The stores are read once. Left out: SASL.
+// made. The stores and the JAAS file are read once.
 package clientcfg

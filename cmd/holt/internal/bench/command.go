@@ -17,7 +17,7 @@ import (
 func Command() *cobra.Command {
 	var cfg Config
 	var pids, output, properties string
-	var tls clientcfg.Flags
+	var reach clientcfg.Flags
 	cmd := &cobra.Command{
 		Use:   "bench " + strings.Join(Loads(), "|"),
 		Short: "Load a ZooKeeper-protocol server and measure it",
@@ -45,12 +45,15 @@ Everything is created under --root and deleted again unless --keep is given.`,
 			if err := parsePIDs(&cfg, pids); err != nil {
 				return err
 			}
-			client, err := clientcfg.Load(properties, tls)
+			client, err := clientcfg.Load(properties, reach)
 			if err != nil {
 				return configError{err}
 			}
 			if client.Secure() {
 				cfg.Dial = client.Dial
+			}
+			if client.LogsIn() {
+				cfg.Login = client.Login
 			}
 			if output != "text" && output != "json" {
 				return configError{fmt.Errorf("unknown output %q: want text or json", output)}
@@ -86,11 +89,13 @@ Everything is created under --root and deleted again unless --keep is given.`,
 	f.StringVar(&cfg.Root, "root", "/bench", "parent of all nodes created")
 	f.BoolVar(&cfg.Keep, "keep", false, "do not delete the nodes created")
 	f.DurationVar(&cfg.SessionTime, "session-timeout", 30*time.Second, "session timeout asked for")
-	f.StringVar(&properties, "client-configuration", "", "file of ZooKeeper's client properties, for TLS")
-	f.BoolVar(&tls.TLS, "tls", false, "use TLS, by the authorities of the system")
-	f.StringVar(&tls.CA, "ca", "", "use TLS, by the authorities in this file (PEM, JKS, PKCS12)")
-	f.StringVar(&tls.Cert, "cert", "", "file of this client's certificate (PEM)")
-	f.StringVar(&tls.Key, "key", "", "file of its key (PEM), if not that one")
+	f.StringVar(&properties, "client-configuration", "", "file of ZooKeeper's client properties, for TLS and SASL")
+	f.BoolVar(&reach.TLS, "tls", false, "use TLS, by the authorities of the system")
+	f.StringVar(&reach.CA, "ca", "", "use TLS, by the authorities in this file (PEM, JKS, PKCS12)")
+	f.StringVar(&reach.Cert, "cert", "", "file of this client's certificate (PEM)")
+	f.StringVar(&reach.Key, "key", "", "file of its key (PEM), if not that one")
+	f.StringVar(&reach.JAAS, "jaas", "", "log in by SASL, by the section Client of this JAAS file")
+	f.StringVar(&reach.Mechanism, "mechanism", "", "DIGEST-MD5 or SCRAM-SHA-256, for a password")
 	f.StringVar(&pids, "pids", "", "server processes to measure: ids separated by commas, or auto to find them by port")
 	f.StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd

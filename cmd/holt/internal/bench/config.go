@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"holt/wire/client"
 )
 
 // Config says what to run. The zero value of a field means its default.
@@ -32,6 +34,8 @@ type Config struct {
 
 	// Dial connects to one of Servers; nil means by TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
+	// Login logs a session in by SASL; nil means that none is.
+	Login func(ctx context.Context, addr string, c *client.Conn) error
 }
 
 // Loads are the names that Config.Load takes.

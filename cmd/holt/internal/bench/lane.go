@@ -168,11 +168,20 @@ func (l *lane) openLoop(offset, interval time.Duration) error {
 // dialLane opens the session of lane i, at the servers in turn.
 func (r *run) dialLane(ctx context.Context, i int, o client.Options) (*client.Conn, error) {
 	o.SessionTimeout, o.MaxFrame, o.MaxOutstanding = r.cfg.SessionTime, maxReply, 1<<20
-	nc, err := r.cfg.Dial(ctx, r.cfg.Servers[i%len(r.cfg.Servers)])
+	addr := r.cfg.Servers[i%len(r.cfg.Servers)]
+	nc, err := r.cfg.Dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	return client.New(ctx, nc, o)
+	c, err := client.New(ctx, nc, o)
+	if err != nil || r.cfg.Login == nil {
+		return c, err
+	}
+	if err := r.cfg.Login(ctx, addr, c); err != nil {
+		c.Abort()
+		return nil, err
+	}
+	return c, nil
 }
 
 // maxReply bounds a reply frame: above any listing that a load makes.

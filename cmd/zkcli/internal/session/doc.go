@@ -28,5 +28,5 @@
 // with Close. Methods may be called from any goroutine. Events are delivered one
 // at a time and in order, before a reply that a server sent after them is handed out.
 //
-// Left out: SASL, and changing the list of servers of a running session.
+// Left out: changing the list of servers of a running session.
 package session

@@ -31,6 +31,7 @@ const (
 	EventSyncConnected     EventState = "SyncConnected"
 	EventConnectedReadOnly EventState = "ConnectedReadOnly"
 	EventAuthFailed        EventState = "AuthFailed"
+	EventSaslAuthenticated EventState = "SaslAuthenticated"
 	EventExpired           EventState = "Expired"
 	EventClosed            EventState = "Closed"
 )

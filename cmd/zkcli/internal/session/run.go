@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holt/wire"
+	"holt/wire/client"
 )
 
 const (
@@ -28,6 +29,7 @@ func (s *Session) run(ctx context.Context) {
 			address, better = better, ""
 		}
 		l, err := s.attempt(ctx, address)
+		var refused *client.LoginError
 		switch {
 		case ctx.Err() != nil:
 			if l != nil {
@@ -36,6 +38,9 @@ func (s *Session) run(ctx context.Context) {
 			return
 		case errors.Is(err, wire.ErrSessionExpired) || err != nil && s.outlived(lost):
 			s.setState(Closed, EventExpired)
+			return
+		case errors.As(err, &refused):
+			s.setState(AuthFailed, EventAuthFailed)
 			return
 		case err != nil:
 			s.mu.Lock()
@@ -84,11 +89,20 @@ func (s *Session) attempt(ctx context.Context, address string) (*link, error) {
 	s.mu.Lock()
 	s.identity = l.identity(who)
 	s.mu.Unlock()
+	if s.cfg.Login != nil {
+		if err := s.cfg.Login(ctx, address, l.conn); err != nil {
+			l.conn.Abort()
+			return nil, err
+		}
+	}
 	// The event of the link comes before those of watches that are set again below.
+	state, event := Connected, EventSyncConnected
 	if l.conn.ReadOnly() {
-		s.setState(ConnectedReadOnly, EventConnectedReadOnly)
-	} else {
-		s.setState(Connected, EventSyncConnected)
+		state, event = ConnectedReadOnly, EventConnectedReadOnly
+	}
+	s.setState(state, event)
+	if s.cfg.Login != nil {
+		s.setState(state, EventSaslAuthenticated)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,6 +25,9 @@ type Config struct {
 	ReadOnly bool
 	// Dial makes a network connection; nil is TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Login, if not nil, logs each link in by SASL before anything else is sent over it. After a
+	// *client.LoginError the session ends as AuthFailed.
+	Login func(ctx context.Context, address string, conn *client.Conn) error
 	// OnEvent is told of every event, one at a time. It must not wait for a request of
 	// this session. May be nil.
 	OnEvent func(Event)

@@ -16,6 +16,7 @@ import (
 	"holt/cmd/zkcli/internal/servertest"
 	"holt/cmd/zkcli/internal/session"
 	"holt/wire"
+	"holt/wire/client"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -285,6 +286,41 @@ func TestBadCredentials(t *testing.T) {
 		_, err = s.Exists(t.Context(), "/", false)
 		if session.Code(err) != wire.ErrAuthFailed {
 			t.Errorf("later request: %v", err)
+		}
+	})
+}
+
+// TestLogin: each link is logged in before it is used; a refusal ends the session, a lost
+// connection does not.
+func TestLogin(t *testing.T) {
+	bubble(t, func(t *testing.T, server *servertest.Server) {
+		var logins int
+		s, e := open(t, server, func(c *session.Config) {
+			c.Login = func(ctx context.Context, address string, conn *client.Conn) error {
+				if logins++; logins == 2 {
+					return wire.ErrConnectionLoss.Err()
+				}
+				return conn.Auth(ctx, "digest", []byte("bob:builder"))
+			}
+		})
+		if _, err := s.Exists(t.Context(), "/", false); err != nil {
+			t.Fatal(err)
+		}
+		server.Cut()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got, want := e.take(), "SyncConnected, SaslAuthenticated, Disconnected, SyncConnected, SaslAuthenticated"; got != want || logins != 3 {
+			t.Errorf("events %s, want %s; %d logins", got, want, logins)
+		}
+	})
+	bubble(t, func(t *testing.T, server *servertest.Server) {
+		s, e := open(t, server, func(c *session.Config) {
+			c.Login = func(context.Context, string, *client.Conn) error { return &client.LoginError{Err: errors.New("no")} }
+		})
+		_, err := s.Exists(t.Context(), "/", false)
+		synctest.Wait()
+		if session.Code(err) != wire.ErrAuthFailed || e.take() != "AuthFailed" {
+			t.Errorf("%v", err)
 		}
 	})
 }
