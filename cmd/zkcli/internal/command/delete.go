@@ -99,7 +99,7 @@ func runDeleteAll(ctx context.Context, c *Call) error {
 func breadthFirst(ctx context.Context, s *session.Session, root string) ([]string, error) {
 	found := []string{root}
 	for i := 0; i < len(found); i++ {
-		children, _, err := s.Children(ctx, found[i], false)
+		children, _, err := s.AllChildren(ctx, found[i], false)
 		if err != nil {
 			return nil, err
 		}

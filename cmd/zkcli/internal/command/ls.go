@@ -76,7 +76,7 @@ func visit(ctx context.Context, s *session.Session, path string, watch bool, f f
 }
 
 func visitBelow(ctx context.Context, s *session.Session, path string, watch bool, f func(path string) error) error {
-	children, _, err := s.Children(ctx, path, watch)
+	children, _, err := s.AllChildren(ctx, path, watch)
 	switch {
 	case session.Code(err) == wire.ErrNoNode:
 		return nil

@@ -12,6 +12,9 @@ const (
 	// pagesFrom is the number of children from which pages are asked for.
 	pagesFrom = 10_000
 	pageNames = 10_000
+	// probeAfter is the number of lists from which it pays to find out whether servers
+	// know pages: until that is known each list is preceded by the node's stat.
+	probeAfter = 100
 )
 
 // answer is the answer to a question that is asked once.
@@ -26,13 +29,27 @@ const (
 // AllChildren is Children for a node that may have very many of them: then it asks for pages, if the
 // server knows them. What changes between two pages may show or not.
 func (s *Session) AllChildren(ctx context.Context, path string, watch bool) ([]string, *wire.Stat, error) {
-	stat, err := s.Exists(ctx, path, false)
-	if err != nil {
-		return nil, nil, err
+	s.mu.Lock()
+	pages := s.pages
+	s.lists++
+	probe := s.lists > probeAfter
+	s.mu.Unlock()
+	if pages == unknown && !probe {
+		stat, err := s.Exists(ctx, path, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		if stat == nil || stat.NumChildren < pagesFrom {
+			return s.Children(ctx, path, watch)
+		}
 	}
-	if stat == nil || stat.NumChildren < pagesFrom || !s.knowsPages(ctx) {
+	if !s.knowsPages(ctx) {
 		return s.Children(ctx, path, watch)
 	}
+	return s.childrenByPages(ctx, path, watch)
+}
+
+func (s *Session) childrenByPages(ctx context.Context, path string, watch bool) ([]string, *wire.Stat, error) {
 	req := wire.GetChildrenPageRequest{Path: s.root.wire(path), MaxReturned: pageNames, Watch: watch}
 	var all []string
 	for {
@@ -57,6 +74,8 @@ func (s *Session) AllChildren(ctx context.Context, path string, watch bool) ([]s
 // knowsPages finds out whether the servers know pages, on a link and with a session of its own, which
 // one that does not will close.
 func (s *Session) knowsPages(ctx context.Context) bool {
+	s.probing.Lock() // walks ask for many lists at once, and one of them finds out
+	defer s.probing.Unlock()
 	s.mu.Lock()
 	known := s.pages
 	s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 
 	"holt/cmd/zkcli/internal/servertest"
@@ -18,6 +19,9 @@ import (
 type asked struct {
 	strict bool
 	pages  int
+
+	mu   sync.Mutex
+	stat int // requests for a stat
 }
 
 type askedConn struct {
@@ -26,6 +30,13 @@ type askedConn struct {
 }
 
 func (c askedConn) Write(b []byte) (int, error) {
+	c.asked.mu.Lock()
+	defer c.asked.mu.Unlock()
+	for frame := b; len(frame) >= 12; frame = frame[4+binary.BigEndian.Uint32(frame):] {
+		if wire.OpCode(binary.BigEndian.Uint32(frame[8:])) == wire.OpExists {
+			c.asked.stat++
+		}
+	}
 	if len(b) >= 12 && wire.OpCode(binary.BigEndian.Uint32(b[8:])) == wire.OpGetChildrenPage {
 		c.asked.pages++
 		if c.asked.strict {
@@ -75,6 +86,48 @@ func TestChildrenOfABigParentComeInPages(t *testing.T) {
 				}
 				if got := e.take(); got != "NodeChildrenChanged /big" {
 					t.Errorf("events: %s", got)
+				}
+			})
+		})
+	}
+}
+
+// A walk over many nodes finds out once whether servers know pages; from then on each list is one
+// request.
+func TestListsOfManyNodes(t *testing.T) {
+	const lists, before = 400, 100
+	for _, strict := range []bool{false, true} {
+		t.Run(fmt.Sprintf("strict=%v", strict), func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *servertest.Server) {
+				a := &asked{strict: strict}
+				s, _ := open(t, server, func(c *session.Config) {
+					c.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+						nc, err := server.Dial(ctx, address)
+						return askedConn{nc, a}, err
+					}
+				})
+				create(t, s, "/a", wire.ModePersistent)
+				create(t, s, "/a/b", wire.ModePersistent)
+				var wg sync.WaitGroup
+				for range lists {
+					wg.Go(func() {
+						got, stat, err := s.AllChildren(t.Context(), "/a", false)
+						if err != nil || !slices.Equal(got, []string{"b"}) || stat.NumChildren != 1 {
+							t.Errorf("%v, %v, %v", got, stat, err)
+						}
+					})
+				}
+				wg.Wait()
+				if _, _, err := s.AllChildren(t.Context(), "/none", false); session.Code(err) != wire.ErrNoNode {
+					t.Errorf("children of no node: %v", err)
+				}
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				if a.stat > before {
+					t.Errorf("%d requests for a stat, want at most %d", a.stat, before)
+				}
+				if strict && a.pages != 1 {
+					t.Errorf("asked %d times for a page, want once", a.pages)
 				}
 			})
 		})

@@ -45,6 +45,8 @@ type Session struct {
 	eventMu    sync.Mutex
 	eventState EventState // of the last event; guarded by eventMu
 
+	probing sync.Mutex // held while servers are asked whether they know pages; before mu
+
 	mu       sync.Mutex
 	state    State
 	link     *link         // nil while there is none
@@ -55,6 +57,7 @@ type Session struct {
 	identity identity
 	closing  bool
 	pages    answer // whether servers know pages of children
+	lists    int    // of children that were asked for
 }
 
 // identity is what a server needs to know to attach a new link to the session.

@@ -250,7 +250,7 @@ func (sh *Shell) completer() completer {
 			if s == nil || !s.State().Linked() {
 				return nil, io.EOF // no link, no paths; the text shows nowhere
 			}
-			children, _, err := s.Children(ctx, path, false)
+			children, _, err := s.AllChildren(ctx, path, false)
 			return children, err
 		},
 		now: time.Now,

@@ -148,7 +148,7 @@ func (w *walker) readChildren(n *Node) error {
 	if w.options.Data && (last || n.Stat.NumChildren == 0) {
 		return nil // the stat is known, and that is all there is to know
 	}
-	children, stat, err := w.session.Children(w.ctx, n.Path, false)
+	children, stat, err := w.session.AllChildren(w.ctx, n.Path, false)
 	if err != nil {
 		return err
 	}
