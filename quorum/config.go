@@ -52,6 +52,10 @@ type Config struct {
 	// by ChangeMembership. Excludes Join.
 	Discover bool
 
+	// Origin is what a founder's state machine began with, if that was not empty. A member with
+	// an Origin speaks to founders of the same alone. Ignored once there is a log.
+	Origin Origin
+
 	// Dir holds the log and snapshots in transit. One member only.
 	Dir string
 

@@ -20,8 +20,8 @@ func EntryData(e *raftpb.Entry) ([]byte, error) {
 	if err := proto.Unmarshal(e.GetData(), cc); err != nil {
 		return nil, fmt.Errorf("entry %d: %w", e.GetIndex(), err)
 	}
-	if len(cc.GetContext()) == 0 {
-		return nil, nil
+	if _, joint := cc.EnterJoint(); joint || len(cc.GetContext()) == 0 {
+		return nil, nil // the other half of the change brings it
 	}
 	_, data, err := splitMembers(cc.GetContext())
 	return data, err

@@ -126,8 +126,11 @@ func (m *Member) openLog() error {
 		m.id.Member = m.cfg.ID
 		if _, err = rand.Read(m.id.Store[:]); err != nil {
 			err = fmt.Errorf("draw store id: %w", err)
-		} else if !m.cfg.Discover || len(m.cfg.Members) < 2 {
-			err = m.found(m.cfg.Join)
+		} else {
+			m.cfg.Origin.mark(&m.id.Store)
+			if !m.cfg.Discover || len(m.cfg.Members) < 2 {
+				err = m.found(m.cfg.Join)
+			}
 		}
 	}
 	if err != nil {

@@ -92,6 +92,8 @@ func (h handler) Hello(from uint64, store [16]byte) error {
 		first = known.Store
 	} else if index := r.removedAt(from); index != 0 {
 		return &transport.RemovedError{Index: index}
+	} else if err := checkOrigin(h.m.id.Store, store, from); err != nil && r.founders {
+		return err
 	} else {
 		first, unknown = h.m.log.Peer(from, store)
 	}

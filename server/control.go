@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -188,6 +189,9 @@ func controlPath(dataDir string) (path string, dir *os.File, err error) {
 	dir, err = os.Open(dataDir)
 	if err != nil {
 		return "", nil, err
+	}
+	if runtime.GOOS != "linux" {
+		return filepath.Join(dataDir, ControlSocket), dir, nil
 	}
 	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), ControlSocket), dir, nil
 }

@@ -3,10 +3,15 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"holt/server/apply"
 	"holt/session"
@@ -16,7 +21,9 @@ import (
 )
 
 // foundOne builds a tree with one node and one session.
-func foundOne(fs vfs.FS) func(string) error {
+func foundOne(fs vfs.FS) func(string) error { return foundOf(fs, "import") }
+
+func foundOf(fs vfs.FS, origin string) func(string) error {
 	return func(dir string) (err error) {
 		s, err := store.Open(dir, store.Options{FS: fs})
 		if err != nil {
@@ -32,7 +39,9 @@ func foundOne(fs vfs.FS) func(string) error {
 			return code
 		}
 		facts := session.Facts{ID: 0x100000000000005, Passwd: session.ZooKeeperPasswd(0x100000000000005), TimeoutMillis: 40_000, Attached: 1}
-		err = tree.Prepare(0, apply.FoundingRecords(apply.Saved{Zxid: wire.MakeZxid(7, 9), TimeMillis: 1000, Sessions: []session.Facts{facts}}))
+		err = tree.Prepare(0, apply.FoundingRecords(apply.Saved{
+			Zxid: wire.MakeZxid(7, 9), TimeMillis: 1000, Sessions: []session.Facts{facts}, Origin: [apply.OriginSize]byte([]byte(origin)),
+		}))
 		if err == nil {
 			tree.Commit()
 		}
@@ -63,6 +72,48 @@ func TestFound(t *testing.T) {
 	}
 	if z := s.machine.LastZxid(); z.Epoch() != 8 {
 		t.Errorf("zxid %s, want epoch 8", z)
+	}
+}
+
+// Members that were founded from different data, or from none, do not take part, and say why.
+func TestFoundDifferently(t *testing.T) {
+	for _, other := range []string{"", "backup"} {
+		t.Run(other, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.WarnLevel)
+				e := newTestEnsembleUnready(t, func(id uint64, cfg *Config) {
+					origin := "import"
+					if id == 3 {
+						origin = other
+						cfg.Logger = zap.New(core)
+					}
+					if origin == "" {
+						return
+					}
+					if err := Found(cfg.FS, cfg.DataDir, "", foundOf(cfg.FS, origin)); err != nil {
+						t.Fatal(err)
+					}
+				})
+				<-e.servers[1].Ready()
+				<-e.servers[2].Ready()
+				time.Sleep(time.Minute)
+				select {
+				case <-e.servers[3].Ready():
+					t.Error("the stranger takes part")
+				default:
+				}
+				if s := e.servers[3]; s.machine.LastZxid().Epoch() > 7 {
+					t.Errorf("the stranger has applied entries: zxid %s", s.machine.LastZxid())
+				}
+				var said []string
+				for _, l := range logs.All() {
+					said = append(said, fmt.Sprint(l.Message, l.ContextMap()))
+				}
+				if !strings.Contains(strings.Join(said, "\n"), "began with different imports") {
+					t.Errorf("the stranger said %q", said)
+				}
+			})
+		})
 	}
 }
 

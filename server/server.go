@@ -272,7 +272,11 @@ func (s *Server) openState() error {
 		return err
 	}
 	s.pipeline.init(s, incarnation)
-	s.member, err = quorum.Open(s.quorumConfig())
+	cfg := s.quorumConfig()
+	if cfg.Origin, err = apply.ReadOrigin(s.state.store); err != nil {
+		return err
+	}
+	s.member, err = quorum.Open(cfg)
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}

@@ -229,6 +229,7 @@ nodes are left out. Nodes that exist stay as they are, unless --overwrite is giv
 	fl.StringVar(&f.cfg.LogDir, "to-log-dir", "", "dataLogDir the member will have, if it has one")
 	fl.Uint64Var(&f.cfg.MyID, "myid", 0, "the member's id, written to dataDir/myid")
 	fl.BoolVar(&f.cfg.KeepSessions, "keep-sessions", false, "keep sessions and their ephemeral nodes")
+	fl.StringVar(&f.cfg.Name, "name", "", "tells ensembles apart that are made of the same backup; the same on each member")
 	fl.StringVar(&f.graft.Path, "path", "", "the subtree to take")
 	fl.StringVar(&f.graft.Into, "into", "", "the path it gets; default the same")
 	fl.StringVar(&f.server, "server", "", "host:port of the running ensemble")

@@ -2,4 +2,5 @@
 
 package main
 
+// beNice does nothing here.
 func beNice() {}

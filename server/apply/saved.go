@@ -17,7 +17,16 @@ type Saved struct {
 	Term       uint64 // of the last entry
 	TimeMillis int64  // of the last entry
 	Sessions   []session.Facts
+	// Origin tells apart what was imported or restored from all else; zero for a state
+	// that began empty. All founders of an ensemble have the same.
+	Origin [OriginSize]byte
 }
+
+// OriginSize is the length of Saved.Origin.
+const OriginSize = 6
+
+// keyOrigin is the key of the record with the origin.
+const keyOrigin = "o"
 
 // ReadSaved reads it.
 func ReadSaved(store Store) (Saved, error) {
@@ -33,6 +42,9 @@ func ReadSaved(store Store) (Saved, error) {
 		return Saved{}, fmt.Errorf("read state of the machine: %w", err)
 	}
 	saved := Saved{Zxid: s.zxid, Term: s.term, TimeMillis: s.millis}
+	if saved.Origin, err = ReadOrigin(store); err != nil {
+		return Saved{}, err
+	}
 	err = store.EachRecord([]byte(keySession), func(key, value []byte) error {
 		f, err := decodeSession(key, value)
 		saved.Sessions = append(saved.Sessions, f)
@@ -42,6 +54,19 @@ func ReadSaved(store Store) (Saved, error) {
 		return Saved{}, fmt.Errorf("read sessions: %w", err)
 	}
 	return saved, nil
+}
+
+// ReadOrigin reads Saved.Origin alone.
+func ReadOrigin(store Store) (origin [OriginSize]byte, err error) {
+	b, err := store.Record([]byte(keyOrigin))
+	if err == nil && b != nil && len(b) != OriginSize {
+		err = fmt.Errorf("it has %d bytes", len(b))
+	}
+	if err != nil {
+		return origin, fmt.Errorf("read origin: %w", err)
+	}
+	copy(origin[:], b)
+	return origin, nil
 }
 
 func decodeSession(key, value []byte) (session.Facts, error) {
@@ -56,6 +81,9 @@ func decodeSession(key, value []byte) (session.Facts, error) {
 func FoundingRecords(s Saved) []znode.Record {
 	first := state{zxid: s.Zxid, millis: s.TimeMillis}
 	records := []znode.Record{{Key: []byte(keyState), Value: first.appendTo(nil)}}
+	if s.Origin != ([OriginSize]byte{}) {
+		records = append(records, znode.Record{Key: []byte(keyOrigin), Value: s.Origin[:]})
+	}
 	for i := range s.Sessions {
 		f := &s.Sessions[i]
 		records = append(records, znode.Record{Key: SessionKey(f.ID), Value: f.AppendTo(nil)})

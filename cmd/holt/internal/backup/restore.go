@@ -2,6 +2,7 @@ package backup
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,8 @@ type RestoreConfig struct {
 	MyID uint64
 	// KeepSessions keeps sessions and their ephemeral nodes, instead of ending them.
 	KeepSessions bool
+	// Name tells ensembles apart that are made of the same backup, "" for one; the same on each member.
+	Name string
 	// Progress is told now and then how many bytes of how many were copied. May be nil.
 	Progress func(done, total int64)
 }
@@ -45,7 +48,7 @@ func (r *Repository) Restore(s *Set, cfg RestoreConfig) (epoch uint32, err error
 		if err := r.extract(s, treeDir, cfg.Progress); err != nil {
 			return err
 		}
-		zxid, err := refound(treeDir, cfg.KeepSessions)
+		zxid, err := refound(treeDir, s.ID, cfg.Name, cfg.KeepSessions)
 		if err != nil {
 			return fmt.Errorf("backup %s: %w", s.ID, err)
 		}
@@ -86,7 +89,7 @@ func (r *Repository) extract(s *Set, dir string, progress func(done, total int64
 }
 
 // refound turns the tree in dir into one that an ensemble begins with.
-func refound(dir string, keepSessions bool) (zxid wire.Zxid, err error) {
+func refound(dir, id, name string, keepSessions bool) (zxid wire.Zxid, err error) {
 	s, err := store.Open(dir, store.Options{})
 	if err != nil {
 		return 0, err
@@ -101,15 +104,16 @@ func refound(dir string, keepSessions bool) (zxid wire.Zxid, err error) {
 		return 0, err
 	}
 	saved.Zxid = wire.MakeZxid(saved.Zxid.Epoch()+epochStep, 0)
+	saved.Origin = originOf(id, keepSessions, name)
 	if !keepSessions {
 		// In one order on each member.
 		slices.SortFunc(saved.Sessions, func(a, b session.Facts) int { return cmp.Compare(a.ID, b.ID) })
 		for i := range saved.Sessions {
-			id := saved.Sessions[i].ID
+			session := saved.Sessions[i].ID
 			saved.Zxid++
 			tree.Begin(saved.Zxid, saved.TimeMillis)
-			tree.CloseSession(id)
-			if err := commit(tree, []znode.Record{{Key: apply.SessionKey(id)}}); err != nil {
+			tree.CloseSession(session)
+			if err := commit(tree, []znode.Record{{Key: apply.SessionKey(session)}}); err != nil {
 				return 0, err
 			}
 		}
@@ -119,6 +123,14 @@ func refound(dir string, keepSessions bool) (zxid wire.Zxid, err error) {
 		saved.Sessions[i].Owner = 0 // until its client comes back
 	}
 	return saved.Zxid, commit(tree, apply.FoundingRecords(saved))
+}
+
+// originOf is the same for all members that are made of a backup in the same way.
+func originOf(id string, keepSessions bool, name string) (origin [apply.OriginSize]byte) {
+	h := sha256.New()
+	fmt.Fprintf(h, "restore %s %t %q", id, keepSessions, name) // never fails
+	copy(origin[:], h.Sum(nil))
+	return origin
 }
 
 func commit(tree *znode.Tree, records []znode.Record) error {

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -122,9 +123,11 @@ func buildTree(cfg *ImportConfig, dir *zkfile.Dir, treeDir string, r *Report) (e
 	}
 	if cfg.DropSessions {
 		err = dropSessions(tree, loaded)
+		saved.Zxid = max(saved.Zxid, loaded.Zxid)
 	} else {
 		saved.Sessions = sessionsOf(loaded)
 	}
+	saved.Origin = originOf(saved, tree.Counts())
 	if err == nil {
 		err = tree.Prepare(0, apply.FoundingRecords(saved))
 	}
@@ -144,6 +147,14 @@ func sessionsOf(l *zkfile.Loaded) []session.Facts {
 		facts = append(facts, session.Facts{ID: id, Passwd: session.ZooKeeperPasswd(id), TimeoutMillis: timeout, Attached: 1})
 	}
 	return facts
+}
+
+// originOf is the same for imports that made the same tree, with the same sessions.
+func originOf(s apply.Saved, counts znode.Counts) (origin [apply.OriginSize]byte) {
+	h := sha256.New()
+	fmt.Fprintf(h, "import %s %d %+v", s.Zxid, len(s.Sessions), counts) // never fails
+	copy(origin[:], h.Sum(nil))
+	return origin
 }
 
 // dropSessions ends all sessions, in a transaction of its own.
