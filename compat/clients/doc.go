@@ -20,5 +20,8 @@
 //
 // Logins by SASL have a server of their own, with users.
 //
-// Left out: the clients' own test suites, TLS.
+// TLS has a server of its own, too, with stores that keytool makes; its tests pass against
+// Apache ZooKeeper as they are (-target=zookeeper).
+//
+// Left out: the clients' own test suites; TLS of the C client, without which Debian builds it.
 package clients

@@ -173,8 +173,8 @@ func (r *Registry) ClientInfos(ids []wire.Identity) []wire.ClientInfo {
 		switch {
 		case id.Scheme == "digest":
 			user, _, _ = strings.Cut(user, ":")
-		case id.Scheme == "sasl" && !r.cfg.SASLScheme:
-			user = ""
+		case id.Scheme == "super", id.Scheme == "sasl" && !r.cfg.SASLScheme:
+			user = "" // whosoever it is
 		}
 		infos[i] = wire.ClientInfo{AuthScheme: id.Scheme, User: user}
 	}

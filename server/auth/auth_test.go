@@ -132,9 +132,33 @@ func TestMaskDigests(t *testing.T) {
 }
 
 func TestClientInfos(t *testing.T) {
-	got := new(Registry).ClientInfos([]wire.Identity{{Scheme: "ip", ID: "1.2.3.4"}, {Scheme: "digest", ID: "u:hash"}, {Scheme: "super"}})
-	want := []wire.ClientInfo{{AuthScheme: "ip", User: "1.2.3.4"}, {AuthScheme: "digest", User: "u"}, {AuthScheme: "super"}}
+	got := new(Registry).ClientInfos([]wire.Identity{{Scheme: "ip", ID: "1.2.3.4"}, {Scheme: "digest", ID: "u:hash"}, {Scheme: "super"}, {Scheme: "super", ID: "CN=a"}, {Scheme: "x509", ID: "CN=a"}})
+	want := []wire.ClientInfo{{AuthScheme: "ip", User: "1.2.3.4"}, {AuthScheme: "digest", User: "u"}, {AuthScheme: "super"}, {AuthScheme: "super"}, {AuthScheme: "x509", User: "CN=a"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestCertificate(t *testing.T) {
+	id := wire.Identity{Scheme: "x509", ID: "CN=a"}
+	for _, c := range []struct {
+		cfg     Config
+		subject string
+		want    []wire.Identity
+		code    wire.ErrCode
+	}{
+		{Config{X509: true}, "CN=a", []wire.Identity{id}, wire.OK},
+		{Config{X509: true, X509Super: "CN=b"}, "CN=a", []wire.Identity{id}, wire.OK},
+		{Config{X509: true, X509Super: "CN=a"}, "CN=a", []wire.Identity{{Scheme: "super", ID: "CN=a"}, id}, wire.OK},
+		{Config{X509: true}, "", nil, wire.ErrAuthFailed},
+		{Config{}, "CN=a", nil, wire.ErrAuthFailed},
+	} {
+		r, err := New(c.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, code := r.Certificate(c.subject); !slices.Equal(got, c.want) || code != c.code {
+			t.Errorf("%+v: %q: got %v, %v, want %v, %v", c.cfg, c.subject, got, code, c.want, c.code)
+		}
 	}
 }

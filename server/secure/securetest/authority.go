@@ -149,3 +149,29 @@ func Open(t testing.TB, s secure.Settings, o secure.Options) *secure.Source {
 	t.Cleanup(source.Close)
 	return source
 }
+
+// SignRequest signs what a PEM file asks for, subject and key as they are, and
+// returns the certificate's file.
+func (a *Authority) SignRequest(t testing.TB, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		t.Fatalf("%s is not PEM", file)
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.n++
+	template := &x509.Certificate{RawSubject: request.RawSubject, SerialNumber: big.NewInt(int64(a.n)),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Cert, request.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Write(t, fmt.Sprintf("signed%d.pem", a.n), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
