@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare compare-operators bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ test-franz-go: ## the tests of franz-go's own package kgo against three brokers;
 
 test-broker-kills: ## three brokers on three members, killed and paused under load, KILLS (10) times; BROKER=kafka for the original, SEED repeats
 	$(GO) test -count 1 -timeout 120m -v ./compat/brokerkills -run TestBrokerKills -broker=$(or $(BROKER),holt) -kills=$(or $(KILLS),10) -seed=$(or $(SEED),0)
+
+compare-operators: ## the AdminServer's documents and the metrics of Holt and of Apache ZooKeeper: names, types, statuses
+	$(GO) test -count 1 -timeout 10m -v ./compat/operators -target=holt
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)

@@ -26,6 +26,11 @@ type Config struct {
 	// Properties are settings, name=value, that the original takes as properties of its JVM
 	// only (znode.container.checkIntervalMs, jute.maxbuffer); Holt reads them in zoo.cfg.
 	Properties []string
+	// Observers is how many of the members, the last ones, do not vote.
+	Observers int
+	// Operators opens an AdminServer for each member, Metrics a Prometheus page, on ports of
+	// their own.
+	Operators, Metrics bool
 	// HeapMiB bounds the heap of a member that has such a bound (Java); 0 means 1000.
 	HeapMiB int
 }
@@ -152,7 +157,7 @@ func (e *Ensemble) Close() error {
 
 // layOut writes each member's zoo.cfg and myid.
 func (e *Ensemble) layOut(prog program) error {
-	const perMember = 3 // client, quorum and election port
+	const perMember = 5 // client, quorum, election, AdminServer's and metrics' port
 	ports, err := FreePorts(perMember * e.cfg.Members)
 	if err != nil {
 		return err
@@ -160,7 +165,11 @@ func (e *Ensemble) layOut(prog program) error {
 	var servers []string
 	if e.cfg.Members > 1 {
 		for i := range e.cfg.Members {
-			servers = append(servers, fmt.Sprintf("server.%d=127.0.0.1:%d:%d", i+1, ports[perMember*i+1], ports[perMember*i+2]))
+			line := fmt.Sprintf("server.%d=127.0.0.1:%d:%d", i+1, ports[perMember*i+1], ports[perMember*i+2])
+			if i >= e.cfg.Members-e.cfg.Observers {
+				line += ":observer"
+			}
+			servers = append(servers, line)
 		}
 	}
 	for i := range e.cfg.Members {
@@ -173,12 +182,29 @@ func (e *Ensemble) layOut(prog program) error {
 			m.dataDir = e.cfg.DataDir(m.id)
 		}
 		e.members = append(e.members, m)
-		settings := slices.Concat(prog.settings(e.cfg.Properties), e.cfg.Settings, servers)
+		settings := slices.Concat(prog.settings(e.cfg.Properties), m.operators(&e.cfg, ports[perMember*i+3], ports[perMember*i+4]), e.cfg.Settings, servers)
+		if i >= e.cfg.Members-e.cfg.Observers {
+			settings = append(settings, "peerType=observer")
+		}
 		if err := m.layOut(settings); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// operators returns the settings that open ports for operators.
+func (m *Member) operators(cfg *Config, admin, metrics int) (settings []string) {
+	if cfg.Operators {
+		m.adminPort = admin
+		settings = append(settings, "admin.enableServer=true", "admin.serverAddress=127.0.0.1", fmt.Sprintf("admin.serverPort=%d", admin))
+	}
+	if cfg.Metrics {
+		m.metricsPort = metrics
+		settings = append(settings, "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+			"metricsProvider.httpHost=127.0.0.1", fmt.Sprintf("metricsProvider.httpPort=%d", metrics))
+	}
+	return settings
 }
 
 // layOut writes the member's files; settings override the defaults given here.

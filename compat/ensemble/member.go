@@ -23,6 +23,8 @@ type Member struct {
 
 	properties []string // of Config
 
+	adminPort, metricsPort int // 0: there is none
+
 	mu   sync.Mutex
 	proc *Process // guarded by mu; nil before the first Start
 }
@@ -32,6 +34,14 @@ func (m *Member) ID() int { return m.id }
 
 // Addr returns host:port of the client port.
 func (m *Member) Addr() string { return fmt.Sprintf("127.0.0.1:%d", m.port) }
+
+// AdminURL returns http://host:port of the AdminServer; Config.Operators opens it.
+func (m *Member) AdminURL() string { return fmt.Sprintf("http://127.0.0.1:%d", m.adminPort) }
+
+// MetricsURL returns that of the Prometheus page; Config.Metrics opens it.
+func (m *Member) MetricsURL() string {
+	return fmt.Sprintf("http://127.0.0.1:%d/metrics", m.metricsPort)
+}
 
 // DataDir returns the directory in which the member keeps its data.
 func (m *Member) DataDir() string { return m.dataDir }

@@ -105,9 +105,13 @@ func (c *Commands) traceMask(*question) (answer, error) {
 }
 
 func (c *Commands) setTraceMask(q *question) (answer, error) {
-	mask, err := strconv.ParseInt(q.args.Get("traceMask"), 10, 64)
-	if err != nil {
+	text := q.args.Get("traceMask")
+	mask, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case text == "":
 		return answer{}, problem("setTraceMask requires long traceMask argument")
+	case err != nil:
+		return answer{}, problem("setTraceMask requires long traceMask argument, got " + text)
 	}
 	c.words.traceMask.Store(mask)
 	return c.traceMask(q)

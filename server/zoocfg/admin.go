@@ -100,7 +100,7 @@ func (r *reader) keepProperty(p property) {
 // native tells the keys that the original reads itself from those that it makes a
 // property. ZooKeeper: QuorumPeerConfig.parseProperties
 func native(key string) bool {
-	for _, prefix := range []string{"server.", "group.", "weight.", "autopurge.", "metricsProvider.", "quorum.auth.", "jvm.pause.", "multiAddress."} {
+	for _, prefix := range []string{"autopurge.", "metricsProvider.", "quorum.auth.", "jvm.pause.", "multiAddress."} {
 		if strings.HasPrefix(key, prefix) {
 			return true
 		}
