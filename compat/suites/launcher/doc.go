@@ -12,9 +12,7 @@
 // It stays the parent of the server: a signal to end reaches the server, whose exit
 // code becomes its own, and when it is killed the server dies too.
 //
-// Two things are changed on the way. A secure client port is dropped from the
-// configuration, since Holt refuses to start without the TLS it asks for. And under
-// the name zkServer.sh the clients' port is a front that writes the date in the
-// answer to srvr as ZooKeeper before 3.6 did: go-zookeeper's own tests wait for a
-// server until they can read it, and can read no newer one, Apache's included.
+// One thing is changed on the way. Under the name zkServer.sh the clients' port is a front that
+// writes the date in the answer to srvr as ZooKeeper before 3.6 did: go-zookeeper's own tests
+// wait for a server until they can read it, and can read no newer one, Apache's included.
 package main

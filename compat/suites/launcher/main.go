@@ -35,7 +35,6 @@ func launch(name string, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	cfg.remove("secureClientPort")
 	if line.front {
 		if err := putInFront(cfg); err != nil {
 			return 0, err
