@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -21,6 +22,8 @@ type howTo struct {
 	dir  string
 	port int
 	env  []string
+
+	securePort int // for TLS, if the page opens one
 }
 
 // systemctl starts and stops a member; the ZooKeeper it is asked to stop does not run.
@@ -51,7 +54,14 @@ func newHowTo(t *testing.T) *howTo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &howTo{t: t, dir: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port}
+	secure, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &howTo{t: t, dir: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port, securePort: secure.Addr().(*net.TCPAddr).Port}
+	if err := secure.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +101,8 @@ func (h *howTo) run(script string) {
 		here = strings.ReplaceAll(here, root, h.dir+root)
 	}
 	here = strings.ReplaceAll(here, "127.0.0.1:2181", h.addr())
+	here = strings.ReplaceAll(here, "127.0.0.1:2281", fmt.Sprintf("127.0.0.1:%d", h.securePort))
+	here = strings.ReplaceAll(here, "secureClientPort=2281", fmt.Sprintf("secureClientPort=%d\nsecureClientPortAddress=127.0.0.1", h.securePort))
 	cmd := exec.Command("sh", "-ec", here)
 	cmd.Dir, cmd.Env = h.dir, h.env
 	out, err := os.Create(filepath.Join(h.dir, "out"))
@@ -155,5 +167,25 @@ func TestHowToBackUp(t *testing.T) {
 	h.page("backup.md", 4)
 	if data, _, err := c.GetData(t.Context(), "/app-restored/b", false); err != nil || string(data) != "/app/b" {
 		t.Errorf("restored %q, %v", data, err)
+	}
+}
+
+// TestHowToTLS runs docs/how-to/tls.md.
+func TestHowToTLS(t *testing.T) {
+	if out, err := exec.Command("openssl", "version").CombinedOutput(); err != nil {
+		t.Skipf("openssl: %v %s; apt-get install openssl", err, out)
+	}
+	h := newHowTo(t)
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(h.dir, "bin", "zkcli"), "../zkcli").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	h.run("sed 's#/var/lib/zookeeper#/var/lib/holt#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\n")
+	h.page("tls.md", 6)
+	if _, _, err := h.dial().GetData(t.Context(), "/alice", false); !errors.Is(err, wire.ErrNoAuth) {
+		t.Errorf("everybody reads what is for alice: %v", err)
+	}
+	log, err := os.ReadFile(filepath.Join(h.dir, "holt.log"))
+	if err != nil || !strings.Contains(string(log), "certificates reloaded: new connections use them") {
+		t.Errorf("%v\n%s", err, log)
 	}
 }
