@@ -24,6 +24,14 @@ type MemberConfig struct {
 	Store [16]byte
 }
 
+// String is the id, "learner" if it is one, and the address.
+func (m MemberConfig) String() string {
+	if m.Learner {
+		return fmt.Sprintf("%d learner %s", m.ID, m.Addr)
+	}
+	return fmt.Sprintf("%d %s", m.ID, m.Addr)
+}
+
 // Leadership is who leads, as this member sees it.
 type Leadership struct {
 	// Leader is 0 when there is none.

@@ -107,7 +107,7 @@ func (m *Member) dispatch(rd *Ready) {
 
 func (m *Member) dispatchRare(rd *Ready) {
 	if rd.Members != nil {
-		m.zlog.Info("membership changed", zap.Any("members", rd.Members))
+		m.zlog.Info("membership changed", zap.Stringers("members", rd.Members))
 		r := m.core.roster
 		m.roster.Store(&r)
 		m.setPeers()

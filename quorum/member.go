@@ -24,6 +24,7 @@ type Member struct {
 	cfg       Config
 	log       *storage.Log
 	id        storage.Identity
+	placed    atomic.Bool                    // there is a core
 	core      *Core                          // owned by the loop; nil until discover has ended
 	roster    atomic.Pointer[roster]         // of core, for whoever is asked
 	hints     atomic.Pointer[[]MemberConfig] // whom others said to be members
@@ -218,6 +219,7 @@ func (m *Member) openCore() error {
 	m.core = core
 	r := core.roster
 	m.roster.Store(&r)
+	m.placed.Store(true)
 	m.leads.Store(&Leadership{Term: core.Leadership().Term})
 	return nil
 }

@@ -83,7 +83,7 @@ func (h handler) Message(from uint64, payload []byte) {
 // before. That one has forgotten for whom it voted and what it acknowledged: if it took part, what a
 // majority has stored could be lost.
 func (h handler) Hello(from uint64, store [16]byte) error {
-	if !h.m.log.Founded() {
+	if !h.m.placed.Load() {
 		return errors.New("this member has no log yet")
 	}
 	r := h.m.roster.Load()

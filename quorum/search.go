@@ -41,7 +41,7 @@ const (
 type standing byte
 
 const (
-	standingUnfounded standing = iota + 1 // I have no log either; index 1: and the same founders
+	standingUnfounded standing = iota + 1 // I know no members either; index 1: and would found the same
 	standingFounder                       // you are one of the founders, and were never seen
 	standingMember                        // a change has made you a member
 	standingStranger                      // you are no member
@@ -106,14 +106,14 @@ func (h handler) Asked(from uint64, store [16]byte, body []byte) []byte {
 
 // place says where a member belongs that has this log.
 func (m *Member) place(from uint64, store [16]byte, q *question) answer {
-	if !m.log.Founded() {
+	r := m.roster.Load()
+	if len(r.members) == 0 { // or it waits for its first snapshot
 		a := answer{standing: standingUnfounded}
-		if slices.Equal(foundingConf(q.founders).Members, foundingConf(m.cfg.Members).Members) {
+		if !m.placed.Load() && slices.Equal(foundingConf(q.founders).Members, foundingConf(m.cfg.Members).Members) {
 			a.index = 1
 		}
 		return a
 	}
-	r := m.roster.Load()
 	a := answer{standing: standingStranger, members: r.members}
 	known, isMember := r.find(from)
 	seen, wasSeen := m.log.Seen(from)
@@ -279,7 +279,7 @@ func (m *Member) runSearch() {
 		case <-tick.C:
 		}
 		l := m.Leadership()
-		if !m.log.Founded() || l.Leader == m.cfg.ID || l.Leader != 0 && m.transport.Knows(l.Leader) {
+		if !m.placed.Load() || l.Leader == m.cfg.ID || l.Leader != 0 && m.transport.Knows(l.Leader) {
 			quiet = 0
 			continue
 		}

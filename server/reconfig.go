@@ -201,7 +201,7 @@ func (p *pipeline) admit(l *commandList, b []byte) {
 	err = s.peers.StartChange(*j.change)
 	switch {
 	case err == nil:
-		s.log.Info("change of members begins", zap.Any("add", j.change.Add), zap.Uint64s("remove", j.change.Remove))
+		s.log.Info("change of members begins", zap.Stringers("add", j.change.Add), zap.Uint64s("remove", j.change.Remove))
 		p.block(l)
 	case errors.Is(err, quorum.ErrNotLeader), errors.Is(err, quorum.ErrClosed):
 		p.resume(l, false, admitRetry) // the members send again to whoever leads next

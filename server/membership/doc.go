@@ -6,7 +6,8 @@
 //	version=100000000
 //
 // An ensemble's text has its servers by id, the role always told, and a version, in hex,
-// which is the zxid of the change that made it; no line feed at the end.
+// which is the zxid of the change that made it; no line feed at the end. Differs from ZooKeeper, which
+// has the servers in the order of a hash table, so that with ids above 7 they need not ascend.
 //
 // Next and Replace judge a reconfig's lists in the order, and with the outcomes, of ZooKeeper
 // (PrepRequestProcessor, QuorumPeerConfig.parseDynamicConfig, QuorumPeer.QuorumServer). All are
