@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-disks test-image test-zkcli compare compare-operators bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ test-input: ## lying lengths, random bytes, clients that never read, 10,000 conn
 
 test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked
 	$(GO) test -count 1 -timeout 25m -v ./compat/history -run TestKillsUnderLoad -target=holt
+
+test-reconfig: ## members come and go: answers, files and events as Apache ZooKeeper's, all members replaced under load, kill -9 in changes; CHANGES (12), SEED repeats
+	$(GO) test -count 1 -timeout 3m -v ./compat/reconfig -target=holt
+	$(GO) test -count 1 -timeout 12m -v ./compat/history -target=holt -run 'TestEveryMemberIsReplaced|TestKillsInChanges' -changes=$(or $(CHANGES),12) -seed=$(or $(SEED),0)
 
 test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
 	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt

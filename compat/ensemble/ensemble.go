@@ -31,6 +31,9 @@ type Config struct {
 	// Operators opens an AdminServer for each member, Metrics a Prometheus page, on ports of
 	// their own.
 	Operators, Metrics bool
+	// Reconfigurable has the server lines tell role and client port, as a reconfig wants them, and
+	// turns reconfiguration on.
+	Reconfigurable bool
 	// HeapMiB bounds the heap of a member that has such a bound (Java); 0 means 1000.
 	HeapMiB int
 }
@@ -38,6 +41,7 @@ type Config struct {
 // Ensemble is a set of member processes that Close ends.
 type Ensemble struct {
 	cfg     Config
+	prog    program
 	members []*Member
 	ownDir  bool // Dir is ours to remove
 }
@@ -54,14 +58,14 @@ func New(ctx context.Context, cfg Config) (*Ensemble, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Ensemble{cfg: cfg}
+	e := &Ensemble{cfg: cfg, prog: prog}
 	if cfg.Dir == "" {
 		if e.cfg.Dir, err = os.MkdirTemp("", "ensemble-"); err != nil {
 			return nil, err
 		}
 		e.ownDir = true
 	}
-	if err := e.layOut(prog); err != nil {
+	if err := e.layOut(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
@@ -156,37 +160,16 @@ func (e *Ensemble) Close() error {
 }
 
 // layOut writes each member's zoo.cfg and myid.
-func (e *Ensemble) layOut(prog program) error {
-	const perMember = 5 // client, quorum, election, AdminServer's and metrics' port
-	ports, err := FreePorts(perMember * e.cfg.Members)
+func (e *Ensemble) layOut() error {
+	ports, err := FreePorts(portsPerMember * e.cfg.Members)
 	if err != nil {
 		return err
 	}
-	var servers []string
-	if e.cfg.Members > 1 {
-		for i := range e.cfg.Members {
-			line := fmt.Sprintf("server.%d=127.0.0.1:%d:%d", i+1, ports[perMember*i+1], ports[perMember*i+2])
-			if i >= e.cfg.Members-e.cfg.Observers {
-				line += ":observer"
-			}
-			servers = append(servers, line)
-		}
-	}
 	for i := range e.cfg.Members {
-		m := &Member{
-			id: i + 1, port: ports[perMember*i], prog: prog, heapMiB: e.cfg.HeapMiB, properties: e.cfg.Properties,
-			dir: filepath.Join(e.cfg.Dir, fmt.Sprint(i+1)),
-		}
-		m.dataDir = filepath.Join(m.dir, "data")
-		if e.cfg.DataDir != nil {
-			m.dataDir = e.cfg.DataDir(m.id)
-		}
-		e.members = append(e.members, m)
-		settings := slices.Concat(prog.settings(e.cfg.Properties), m.operators(&e.cfg, ports[perMember*i+3], ports[perMember*i+4]), e.cfg.Settings, servers)
-		if i >= e.cfg.Members-e.cfg.Observers {
-			settings = append(settings, "peerType=observer")
-		}
-		if err := m.layOut(settings); err != nil {
+		e.members = append(e.members, e.member(i+1, ports[portsPerMember*i:]))
+	}
+	for _, m := range e.members {
+		if err := e.write(m, e.members); err != nil {
 			return err
 		}
 	}
@@ -207,6 +190,80 @@ func (m *Member) operators(cfg *Config, admin, metrics int) (settings []string) 
 	return settings
 }
 
+const portsPerMember = 5 // client, quorum, election, AdminServer's and metrics' port
+
+func (e *Ensemble) member(id int, ports []int) *Member {
+	m := &Member{
+		id: id, port: ports[0], prog: e.prog, heapMiB: e.cfg.HeapMiB, properties: e.cfg.Properties,
+		dir: filepath.Join(e.cfg.Dir, fmt.Sprint(id)), reconfigurable: e.cfg.Reconfigurable,
+	}
+	m.Spec = fmt.Sprintf("127.0.0.1:%d:%d", ports[1], ports[2])
+	observer := id <= e.cfg.Members && id > e.cfg.Members-e.cfg.Observers
+	switch {
+	case observer:
+		m.Spec += ":observer"
+	case e.cfg.Reconfigurable:
+		m.Spec += ":participant"
+	}
+	if e.cfg.Reconfigurable {
+		m.Spec += fmt.Sprintf(";127.0.0.1:%d", m.port)
+	}
+	m.settings = m.operators(&e.cfg, ports[3], ports[4])
+	if observer {
+		m.settings = append(m.settings, "peerType=observer")
+	}
+	m.dataDir = filepath.Join(m.dir, "data")
+	if e.cfg.DataDir != nil {
+		m.dataDir = e.cfg.DataDir(m.id)
+	}
+	return m
+}
+
+// write writes the files of a member that knows of others.
+func (e *Ensemble) write(m *Member, known []*Member) error {
+	var servers []string
+	if len(known) > 1 {
+		for _, k := range known {
+			servers = append(servers, fmt.Sprintf("server.%d=%s", k.id, k.Spec))
+		}
+	}
+	settings := slices.Concat(e.prog.settings(e.cfg.Properties), m.settings, e.cfg.Settings, servers)
+	if e.cfg.Reconfigurable {
+		settings = append([]string{"reconfigEnabled=true"}, settings...)
+	}
+	return m.layOut(settings)
+}
+
+// Newcomer lays out a further member, whose configuration lists it besides known. It is not
+// started.
+func (e *Ensemble) Newcomer(known []*Member) (*Member, error) {
+	ports, err := FreePorts(portsPerMember)
+	if err != nil {
+		return nil, err
+	}
+	m := e.member(len(e.members)+1, ports)
+	if err := e.write(m, append(slices.Clone(known), m)); err != nil {
+		return nil, err
+	}
+	e.members = append(e.members, m)
+	return m, nil
+}
+
+// Wipe removes what a member that does not run has written, and writes its configuration anew, with
+// known.
+func (e *Ensemble) Wipe(m *Member, known []*Member) error {
+	if m.Running() {
+		return fmt.Errorf("wipe %s: it runs", m.name())
+	}
+	if err := os.RemoveAll(m.dataDir); err != nil {
+		return err
+	}
+	if !slices.Contains(known, m) {
+		known = append(slices.Clone(known), m)
+	}
+	return e.write(m, known)
+}
+
 // layOut writes the member's files; settings override the defaults given here.
 func (m *Member) layOut(settings []string) error {
 	if err := os.MkdirAll(m.dataDir, 0o755); err != nil {
@@ -218,8 +275,10 @@ func (m *Member) layOut(settings []string) error {
 	lines := []string{
 		"tickTime=2000", "initLimit=10", "syncLimit=5",
 		"dataDir=" + m.dataDir,
-		fmt.Sprintf("clientPort=%d", m.port), "clientPortAddress=127.0.0.1",
 		"maxClientCnxns=0", "4lw.commands.whitelist=*",
+	}
+	if !m.reconfigurable {
+		lines = append(lines, fmt.Sprintf("clientPort=%d", m.port), "clientPortAddress=127.0.0.1")
 	}
 	lines = override(lines, settings)
 	if err := os.WriteFile(m.cfgPath(), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {

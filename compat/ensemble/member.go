@@ -14,12 +14,18 @@ import (
 
 // Member is one server process of an ensemble, running or stopped.
 type Member struct {
-	id      int
-	port    int
-	prog    program
-	heapMiB int
-	dir     string // holds zoo.cfg and log
-	dataDir string
+	id   int
+	port int
+	// Spec is what stands behind the equals sign of the member's server line; changes have an effect on
+	// members laid out later.
+	Spec string
+
+	reconfigurable bool     // of Config
+	settings       []string // of this member alone
+	prog           program
+	heapMiB        int
+	dir            string // holds zoo.cfg and log
+	dataDir        string
 
 	properties []string // of Config
 
@@ -50,6 +56,9 @@ func (m *Member) DataDir() string { return m.dataDir }
 func (m *Member) LogPath() string { return filepath.Join(m.dir, "log") }
 
 func (m *Member) name() string { return fmt.Sprint("member ", m.id) }
+
+// ConfigPath is the member's zoo.cfg.
+func (m *Member) ConfigPath() string { return m.cfgPath() }
 
 func (m *Member) cfgPath() string { return filepath.Join(m.dir, "zoo.cfg") }
 
