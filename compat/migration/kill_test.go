@@ -101,3 +101,63 @@ func refusesHalf(t *testing.T, bin, dir string) int {
 	}
 	return 1
 }
+
+// TestBackupKilled kills backups with SIGKILL. What was there stays whole, the member keeps no
+// checkpoint, and the next backup is made.
+func TestBackupKilled(t *testing.T) {
+	target.Kind(t)
+	bin := must[string](t)(ensemble.BuildHolt(t.Context()))
+	dir, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backups")
+	holt(t, "import", "--from-zookeeper", writeSnapshot(t, 200_000), "--to", dir)
+	s := startHolt(t, dir, freePort(t))
+	c := dial(t, s.addr, client.Options{})
+	for i := range 6 {
+		must[wire.Stat](t)(c.SetData(t.Context(), "/top", fmt.Appendf(nil, "%d", i), -1))
+		cmd := exec.Command(bin, "backup", "create", "--from", dir, "--to", to, "--rate", "4")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i) * 150 * time.Millisecond) // the moment of the kill is arbitrary
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed, or done
+	}
+	holt(t, "backup", "create", "--from", dir, "--to", to, "--rate", "0")
+	holt(t, "backup", "verify", "--all", to)
+	entries := must[[]os.DirEntry](t)(os.ReadDir(to))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "tmp-") {
+			t.Errorf("%s is left", e.Name())
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // another process removes them
+		left := must[[]os.DirEntry](t)(os.ReadDir(filepath.Join(dir, "checkpoints")))
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("checkpoints are left: %v", left)
+		}
+	}
+	// A restore that is killed leaves what no member starts on, and goes through the next time.
+	restored := filepath.Join(t.TempDir(), "restored")
+	for wait := 5 * time.Millisecond; ; wait += 10 * time.Millisecond {
+		cmd := exec.Command(bin, "backup", "restore", to, "--to", restored)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(wait) // the moment of the kill is arbitrary
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		if cmd.Wait() == nil {
+			break
+		}
+		refusesHalf(t, bin, restored)
+	}
+	r := startHolt(t, restored, freePort(t))
+	if data, _, err := dial(t, r.addr, client.Options{}).GetData(t.Context(), "/top", false); err != nil || string(data) != "5" {
+		t.Errorf("restored %q, %v", data, err)
+	}
+}

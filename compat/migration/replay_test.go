@@ -51,11 +51,14 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := holt(t, "import", "--from-zookeeper", dir, "--to", ours)
-	if !strings.Contains(report, "the same as ZooKeeper's") {
-		t.Error("the digest was not compared, or differs")
-	}
 	z := v.start(t, theirs, freePort(t), nil, nil)
 	want := tree(t, dial(t, z.addr, client.Options{}))
+	// What ZooKeeper makes of a fuzzy snapshot is not always what it had. Then it says so, and so do we.
+	text := must[[]byte](t)(os.ReadFile(z.log))
+	theySay, weSay := strings.Contains(string(text), "igest"), !strings.Contains(report, "the same as ZooKeeper's")
+	if theySay != weSay {
+		t.Errorf("digests: ZooKeeper found a difference: %t, Holt: %t\n%s", theySay, weSay, text)
+	}
 	h := startHolt(t, ours, freePort(t))
 	compareTrees(t, tree(t, dial(t, h.addr, client.Options{})), want)
 }

@@ -61,6 +61,7 @@ func (v version) install(t testing.TB) (classPath string) {
 // server is a running process of some release, standalone.
 type server struct {
 	addr, dataDir string
+	log           string // the file with what it prints
 	cmd           *exec.Cmd
 }
 
@@ -97,7 +98,7 @@ func startProcess(t testing.TB, cmd *exec.Cmd, dataDir string, port int) *server
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{addr: fmt.Sprintf("127.0.0.1:%d", port), dataDir: dataDir, cmd: cmd}
+	s := &server{addr: fmt.Sprintf("127.0.0.1:%d", port), dataDir: dataDir, log: out.Name(), cmd: cmd}
 	t.Cleanup(func() {
 		s.kill()
 		if text, err := os.ReadFile(out.Name()); t.Failed() && err == nil {

@@ -1,8 +1,10 @@
 package zkfile_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -191,6 +193,46 @@ func TestLoadFromOlderSnapshots(t *testing.T) {
 				}
 				compare(t, filepath.Join("testdata", name), l)
 			})
+		}
+	}
+}
+
+// What is read of each release's logs is written again byte for byte.
+func TestRewriteLogs(t *testing.T) {
+	for _, name := range releases {
+		d, err := zkfile.OpenDir(filepath.Join("testdata", name), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range d.Logs {
+			want, err := os.ReadFile(f.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := zkfile.NewLogReader(bytes.NewReader(want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			w, err := zkfile.NewLogWriter(&got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var txn zkfile.Txn
+			for err = r.Next(&txn); err == nil; err = r.Next(&txn) {
+				if err := w.Append(&txn); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			if !bytes.HasPrefix(want, got.Bytes()) || got.Len() < 100 {
+				t.Errorf("%s: %d bytes written of %d differ", f.Path, got.Len(), len(want))
+			}
+			if base := filepath.Base(f.Path); base != zkfile.LogName(f.Zxid) {
+				t.Errorf("%s is called %s", base, zkfile.LogName(f.Zxid))
+			}
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"holt/wire"
 	"holt/znode"
@@ -52,8 +51,9 @@ type Loaded struct {
 	// MissingACLs counts the nodes of the snapshot without a list.
 	MissingACLs int64
 	// DigestZxid is the last transaction after which the tree had the digest that ZooKeeper
-	// noted; 0 if none was compared. DigestDiffers is the first one after which it had another.
-	DigestZxid, DigestDiffers wire.Zxid
+	// noted; 0 if none was compared. DigestDiffers is the last one after which it had another,
+	// DigestDiffered the first.
+	DigestZxid, DigestDiffers, DigestDiffered wire.Zxid
 	// Salvaged is the damage that replay stopped at.
 	Salvaged error
 }
@@ -313,8 +313,11 @@ func (l *loader) compare(zxid wire.Zxid, d *Digest, commit bool) error {
 	l.fuzzy = false
 	if l.tree.Counts().Digest == d.Value {
 		l.out.DigestZxid = zxid
-	} else if l.out.DigestDiffers == 0 {
+	} else {
 		l.out.DigestDiffers = zxid
+		if l.out.DigestDiffered == 0 {
+			l.out.DigestDiffered = zxid
+		}
 	}
 	return nil
 }
@@ -378,7 +381,7 @@ func (l *loader) create(session wire.SessionID, o *Op) wire.ErrCode {
 	case o.Ephemeral:
 		owner = znode.Owner(session)
 	}
-	if !strings.HasPrefix(o.Path, "/") || len(o.Path) == 1 || strings.HasSuffix(o.Path, "/") {
+	if !plausible(o.Path) {
 		return wire.ErrBadArguments // no server wrote this
 	}
 	code := l.tree.ReplayCreate(o.Path, o.Data, o.ACL, owner, o.ParentCversion)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"holt/wire"
 	"holt/znode"
@@ -165,7 +166,7 @@ func (s *SnapshotReader) readNode() *znode.Node {
 	}
 	if path == "" {
 		path = znode.Root
-	} else if in.err == nil && (path[0] != '/' || path[len(path)-1] == '/') {
+	} else if in.err == nil && !plausible(path) {
 		in.err = &DamageError{Offset: at, Err: fmt.Errorf("%.100q is no path", path)}
 	}
 	n := new(znode.Node)
@@ -181,6 +182,12 @@ func (s *SnapshotReader) readNode() *znode.Node {
 		n.ACL = missingACL
 	}
 	return n
+}
+
+// plausible reports whether path can be kept in a tree. Which paths clients may create has
+// changed over the releases, so this asks for no more than that.
+func plausible(path string) bool {
+	return len(path) > 1 && path[0] == '/' && path[len(path)-1] != '/' && !strings.Contains(path, "//") && strings.IndexByte(path, 0) < 0
 }
 
 // readSeal compares the checksum of all before it.

@@ -122,8 +122,8 @@ func (r *Report) fill(l *zkfile.Loaded, tree *znode.Tree, nodes zkfile.Source) e
 	r.Txns, r.Failed = l.Txns, l.Failed
 	r.Sessions, r.Orphaned, r.MissingACLs = len(l.Sessions), len(l.Orphaned), l.MissingACLs
 	switch {
-	case l.DigestDiffers != 0:
-		r.Checked = fmt.Sprintf("differs from ZooKeeper's after transaction %s", l.DigestDiffers)
+	case l.DigestDiffers > l.DigestZxid:
+		r.Checked = fmt.Sprintf("differs from ZooKeeper's from transaction %s to %s", l.DigestDiffered, l.DigestDiffers)
 	case l.DigestZxid != 0:
 		r.Checked = fmt.Sprintf("the same as ZooKeeper's after transaction %s", l.DigestZxid)
 	}
