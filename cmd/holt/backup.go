@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holt/cmd/holt/internal/backup"
+	"holt/cmd/internal/clientcfg"
 	"holt/server"
 	"holt/wire/client"
 )
@@ -202,6 +204,9 @@ type restoreFlags struct {
 	graft  backup.GraftConfig
 	server string
 	auth   []string
+	// client is a file of client properties, reach what the command line says besides.
+	client string
+	reach  clientcfg.Flags
 }
 
 func (a *app) newBackupRestore() *cobra.Command {
@@ -235,6 +240,12 @@ nodes are left out. Nodes that exist stay as they are, unless --overwrite is giv
 	fl.StringVar(&f.server, "server", "", "host:port of the running ensemble")
 	fl.BoolVar(&f.graft.Overwrite, "overwrite", false, "give nodes that exist the data and ACL of the backup")
 	fl.StringArrayVar(&f.auth, "auth", nil, "scheme:credentials to present, as digest:user:password")
+	fl.StringVar(&f.client, "client-configuration", "", "file of ZooKeeper's client properties, for TLS and SASL")
+	fl.BoolVar(&f.reach.TLS, "tls", false, "use TLS, by the authorities of the system")
+	fl.StringVar(&f.reach.CA, "ca", "", "use TLS, by the authorities in this file (PEM, JKS, PKCS12)")
+	fl.StringVar(&f.reach.Cert, "cert", "", "file of this client's certificate (PEM)")
+	fl.StringVar(&f.reach.Key, "key", "", "file of its key (PEM), if not that one")
+	fl.StringVar(&f.reach.JAAS, "jaas", "", "log in by SASL, by the section Client of this JAAS file")
 	return cmd
 }
 
@@ -273,20 +284,11 @@ func (a *app) backupGraft(r *backup.Repository, s *backup.Set, f *restoreFlags) 
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	c, err := client.Dial(ctx, f.server, client.Options{})
+	c, err := f.dial(ctx)
 	if err != nil {
-		return &exitError{7, fmt.Errorf("connect to %s: %w", f.server, err)}
+		return err
 	}
 	defer c.Abort()
-	for _, auth := range f.auth {
-		scheme, credentials, ok := strings.Cut(auth, ":")
-		if !ok {
-			return usageError("--auth %q: want scheme:credentials", scheme)
-		}
-		if err := c.Auth(ctx, scheme, []byte(credentials)); err != nil {
-			return &exitError{6, fmt.Errorf("authenticate by %s: %w", scheme, err)}
-		}
-	}
 	bar := newProgressBar(a.stderr, "restore", countText)
 	f.graft.Progress = bar.at
 	g, err := r.Graft(context.Background(), s, c, f.graft)
@@ -302,4 +304,44 @@ func (a *app) backupGraft(r *backup.Repository, s *backup.Set, f *restoreFlags) 
 	_, err = fmt.Fprintf(a.stdout, "%s of backup %s is at %s: %d nodes created, %d overwritten, %d left as they were, %d ephemeral left out\n",
 		f.graft.Path, s.ID, f.graft.Into, g.Created, g.Overwritten, g.Existed, g.Ephemeral)
 	return err
+}
+
+// dial connects to the ensemble that a subtree goes into, and presents who is asking.
+func (f *restoreFlags) dial(ctx context.Context) (_ *client.Conn, err error) {
+	reach, err := clientcfg.Load(f.client, f.reach)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	dial := (&net.Dialer{}).DialContext
+	if reach.Secure() {
+		dial = func(ctx context.Context, _, addr string) (net.Conn, error) { return reach.Dial(ctx, addr) }
+	}
+	var c *client.Conn
+	nc, err := dial(ctx, "tcp", f.server)
+	if err == nil {
+		c, err = client.New(ctx, nc, client.Options{})
+	}
+	if err != nil {
+		return nil, &exitError{7, fmt.Errorf("connect to %s: %w", f.server, err)}
+	}
+	defer func() {
+		if err != nil {
+			c.Abort()
+		}
+	}()
+	if reach.LogsIn() {
+		if err := reach.Login(ctx, f.server, c); err != nil {
+			return nil, &exitError{6, err}
+		}
+	}
+	for _, auth := range f.auth {
+		scheme, credentials, ok := strings.Cut(auth, ":")
+		if !ok {
+			return nil, usageError("--auth %q: want scheme:credentials", scheme)
+		}
+		if err := c.Auth(ctx, scheme, []byte(credentials)); err != nil {
+			return nil, &exitError{6, fmt.Errorf("authenticate by %s: %w", scheme, err)}
+		}
+	}
+	return c, nil
 }

@@ -393,3 +393,47 @@ func TestSessionPasswords(t *testing.T) {
 		t.Error("two sessions with the same password")
 	}
 }
+
+// Digests of transactions within what a fuzzy snapshot may hold already say nothing.
+func TestFuzzyDigests(t *testing.T) {
+	dir := t.TempDir()
+	node := func(path string, zxid wire.Zxid) *znode.Node {
+		n := &znode.Node{ACL: znode.OpenACL(), Czxid: zxid, Mzxid: zxid, Pzxid: zxid, Ctime: 5, Mtime: 5}
+		n.SetContents(path, nil)
+		return n
+	}
+	root := node("/", 0)
+	root.Cversion, root.Pzxid = 2, 12
+	// Begun at 10, ended after 12, by when /a had come and /b as well.
+	write(t, filepath.Join(dir, "snapshot.a"), []*znode.Node{root, node("/a", 11), node("/b", 12)}, zkfile.SnapshotHead{})
+	alone, err := load(t, dir, zkfile.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := alone.tree.Counts().Digest
+	write(t, filepath.Join(dir, "snapshot.a"), []*znode.Node{root, node("/a", 11), node("/b", 12)},
+		zkfile.SnapshotHead{Digest: &zkfile.Digest{Zxid: 12, Version: 2, Value: digest}})
+	for i, name := range []string{"/a", "/b"} {
+		f, err := os.Create(filepath.Join(dir, zkfile.LogName(wire.Zxid(11+i)))) // a log of its own each
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := zkfile.NewLogWriter(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := digest
+		if i == 0 {
+			value = 1 // of a tree without /b
+		}
+		txn := zkfile.Txn{Zxid: wire.Zxid(11 + i), TimeMillis: 5, Digest: &zkfile.Digest{Version: 2, Value: value},
+			Op: zkfile.Op{Type: wire.OpCreate, Path: name, ACL: wire.OpenACL(), ParentCversion: int32(1 + i)}}
+		if err := errors.Join(w.Append(&txn), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := load(t, dir, zkfile.LoadOptions{})
+	if err != nil || l.DigestDiffers != 0 || l.DigestZxid != 12 || l.Stale != 2 {
+		t.Errorf("%v, %+v", err, l.Loaded)
+	}
+}

@@ -300,6 +300,7 @@ func (l *loader) step(t *Txn) error {
 }
 
 // compare commits and has a look whether the tree is what ZooKeeper says it was after a transaction.
+// While it may hold what came later, only the digest in the snapshot says something.
 func (l *loader) compare(zxid wire.Zxid, d *Digest, commit bool) error {
 	if commit {
 		if err := l.commit(); err != nil {
@@ -307,7 +308,7 @@ func (l *loader) compare(zxid wire.Zxid, d *Digest, commit bool) error {
 		}
 	}
 	const known = 2
-	if d == nil || l.fuzzy && d.Zxid != zxid || d.Zxid != zxid || d.Version != known {
+	if d == nil || d.Zxid != zxid || d.Version != known || l.fuzzy && d != l.digest {
 		return nil
 	}
 	l.fuzzy = false
