@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,53 @@ func TestHowToTLS(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join(h.dir, "holt.log"))
 	if err != nil || !strings.Contains(string(log), "certificates reloaded: new connections use them") {
 		t.Errorf("%v\n%s", err, log)
+	}
+}
+
+// TestHowToMonitor runs docs/how-to/monitoring.md, and holds alerts.yml to the metrics that there are.
+func TestHowToMonitor(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("needs curl: apt-get install curl")
+	}
+	const page = "../../docs/how-to/monitoring.md"
+	h := newHowTo(t)
+	metrics := fmt.Sprint(freePort(t))
+	here := strings.NewReplacer("8080", fmt.Sprint(freePort(t)), "7000", metrics, "2181", fmt.Sprint(h.port)).Replace
+	settings := blocks(t, page, "properties")
+	if len(settings) != 1 {
+		t.Fatalf("%d blocks of properties, want 1", len(settings))
+	}
+	cfg := strings.NewReplacer("/var/lib/", h.dir+"/var/lib/", "/srv/", h.dir+"/srv/").Replace(here(settings[0]))
+	if err := os.WriteFile(filepath.Join(h.dir, "etc/holt/zoo.cfg"), []byte(cfg), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	scripts := blocks(t, page, "sh")
+	if len(scripts) < 8 {
+		t.Fatalf("%d blocks of commands", len(scripts))
+	}
+	for _, script := range scripts {
+		h.run(here(script))
+	}
+	if _, err := h.dial().Create(t.Context(), "/a", nil, wire.OpenACL(), wire.ModePersistent); err != nil {
+		t.Fatal(err)
+	}
+	shown := getPage(t, "http://127.0.0.1:"+metrics+"/metrics")
+	rules, err := os.ReadFile("../../docs/how-to/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllStringSubmatch(string(rules), -1) {
+		text := regexp.MustCompile(`\{[^}]*\}|\([a-z, ]*\) \(|\[[0-9]+[mh]\]`).ReplaceAllString(rule[1], " (")
+		for _, name := range regexp.MustCompile(`[a-z][a-z_]+[a-z]`).FindAllString(text, -1) {
+			switch name {
+			case "up", "max", "sum", "by", "rate", "increase", "floor", "and", "histogram_quantile":
+				continue
+			case "synced_followers", "quorum_size", "holt_peer_lag_entries":
+				continue // of ensembles
+			}
+			if !strings.Contains(shown, "\n# TYPE "+strings.TrimSuffix(name, "_bucket")+" ") {
+				t.Errorf("%s asks for %s, which is not among the metrics", rule[1], name)
+			}
+		}
 	}
 }

@@ -38,6 +38,20 @@ func opItems() []item {
 	return items
 }
 
+// adminItems returns the commands of the AdminServer.
+func adminItems() []item {
+	var items []item
+	for _, names := range admin.CommandNames() {
+		labels := make([]string, len(names))
+		for i, name := range names {
+			labels[i] = "`" + name + "`"
+		}
+		items = append(items, item{section: "admin", name: names[0], label: strings.Join(labels, ", "), state: stateSame,
+			shown: []string{"compat/operators:TestDocuments"}})
+	}
+	return items
+}
+
 // wordItems returns the four-letter words that a server knows.
 func wordItems() []item {
 	var items []item

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holt/compat/compare"
+	"holt/compat/operators"
 	"holt/compat/suites"
 )
 
@@ -17,6 +19,7 @@ func sections() [][3]string {
 		{"scheme", "ACL schemes", ""},
 		{"feature", "Other behaviour", ""},
 		{"word", "Four-letter words", "Their text is compared with the original's by `make compare`."},
+		{"admin", "Commands of the AdminServer", "`make compare-operators` compares names and types of every document, statuses and refusals with the original's, on a leader, a follower and an observer."},
 		{"cli", "Commands of zkcli", "`make test-zkcli` runs the same lines through `zkCli.sh` and compares output and exit codes; what goes beyond it has scripts of its own."},
 		{"client", "Clients", "Run against an ensemble of three, with members killed: `make test-clients` and `make test-suites`."},
 	}
@@ -30,7 +33,8 @@ What code and people that use Apache ZooKeeper 3.9 find in Holt, and the tests t
 `
 
 // render returns the whole page.
-func render(items []item, exceptions []suites.Exception) string {
+// measured is the number of the original's metrics that Holt has, absent are the others.
+func render(items []item, exceptions []suites.Exception, measured int, absent []operators.Entry) string {
 	var b strings.Builder
 	b.WriteString(pageHead)
 	for _, s := range sections() {
@@ -45,6 +49,7 @@ func render(items []item, exceptions []suites.Exception) string {
 			}
 		}
 	}
+	renderMetrics(&b, measured, absent)
 	b.WriteString("\n### Tests of clients that fail\n\n| suite | test | on | why |\n|---|---|---|---|\n")
 	for _, e := range exceptions {
 		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", e.Suite, e.Pattern, e.Servers, cell(e.Reason))
@@ -54,6 +59,23 @@ func render(items []item, exceptions []suites.Exception) string {
 		fmt.Fprintf(&b, "| %s | %s |\n", a.Name, cell(a.Reason))
 	}
 	return b.String()
+}
+
+// renderMetrics writes what of the original's metrics there is. Absent ones with one reason are one line.
+func renderMetrics(b *strings.Builder, measured int, absent []operators.Entry) {
+	fmt.Fprintf(b, "\n### Metrics\n\nOf the %d metrics of ZooKeeper's Prometheus provider %d are there, with their names, types and labels; mntr and the command monitor have the same. `make compare-operators` shows it. These are not:\n\n| | why |\n|---|---|\n",
+		measured+len(absent), measured)
+	var reasons []string
+	names := map[string][]string{}
+	for _, e := range absent {
+		if names[e.Text] == nil {
+			reasons = append(reasons, e.Text)
+		}
+		names[e.Text] = append(names[e.Text], "`"+e.Name+"`")
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(b, "| %s | %s |\n", strings.Join(names[reason], ", "), cell(reason))
+	}
 }
 
 // links returns the tests as links from the folder docs.
@@ -78,8 +100,11 @@ func collect(ctx context.Context, root, claims string) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	items := append(append(opItems(), wordItems()...), commands...)
+	items := slices.Concat(opItems(), wordItems(), adminItems(), commands)
 	for i := range items {
+		if items[i].section == "admin" {
+			continue // all by one test
+		}
 		if items[i].shown, err = find(root, items[i]); err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"holt/compat/operators"
 	"holt/compat/suites"
 )
 
@@ -34,7 +35,15 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := render(items, exceptions)
+	absent, err := operators.Absent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := operators.Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := render(items, exceptions, len(all)-len(absent), absent)
 	const page = "docs/compatibility.md"
 	if *rewrite {
 		if err := os.WriteFile(filepath.Join(root, page), []byte(want), 0o644); err != nil {

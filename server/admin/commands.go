@@ -134,6 +134,16 @@ func commandTable() []command {
 	}
 }
 
+// CommandNames returns the names of each command, the primary one first, sorted by it.
+func CommandNames() [][]string {
+	var names [][]string
+	for _, cmd := range commandTable() {
+		names = append(names, cmd.names)
+	}
+	slices.SortFunc(names, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	return names
+}
+
 // Names returns the commands by their primary names, sorted.
 func (c *Commands) Names() []string { return slices.Clone(c.primary) }
 
