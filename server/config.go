@@ -88,6 +88,10 @@ type Config struct {
 	// client asks for, in ms; default, also for −1, 2 and 20 ticks
 	// [minSessionTimeout, maxSessionTimeout].
 	MinSessionTimeoutMillis, MaxSessionTimeoutMillis int
+	// LocalSessions keeps sessions to the member that their clients come to [localSessionsEnabled], until
+	// they create an ephemeral node, which LocalSessionsUpgrade permits
+	// [localSessionsUpgradingEnabled].
+	LocalSessions, LocalSessionsUpgrade bool
 	// MaxClientConns bounds the connections of one IP address; default 60,
 	// negative: no bound [maxClientCnxns, where 0 is no bound].
 	MaxClientConns int

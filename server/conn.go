@@ -52,6 +52,7 @@ type conn struct {
 	session    atomic.Int64 // 0 until the handshake ended
 	timeout    atomic.Int32 // negotiated, ms
 	touched    atomic.Bool  // something arrived since the last report
+	local      atomic.Bool  // the session is known here alone, see localSessions
 	// arrived is when the requests did that the reader has in hand, since the
 	// server's start. The reader's own.
 	arrived  time.Duration
@@ -229,6 +230,11 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 	case h.Op == wire.OpSync:
 		return true, c.pushBarrier(h, payload)
 	case isCommand(h.Op):
+		if c.local.Load() {
+			if done, err := c.handleLocal(h, payload); done || err != nil {
+				return true, err
+			}
+		}
 		return true, c.pushWrite(h, payload)
 	case c.queued.Load() > 0:
 		if queued, err := c.pushRead(h, payload); queued || err != nil {

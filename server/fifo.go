@@ -71,6 +71,9 @@ func (c *conn) pushWrite(h wire.RequestHeader, payload []byte) error {
 const requestHeaderSize = 8
 
 func (c *conn) submitLocked(r *request, body []byte) error {
+	if c.local.Load() {
+		r.flags |= apply.Local
+	}
 	return c.srv.pipeline.submit(c, r, &apply.Command{
 		Session:    c.sessionID(),
 		Xid:        r.xid,

@@ -104,6 +104,11 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
 		return connectResult{}, err
 	}
+	if c.srv.cfg.LocalSessions {
+		if res, ok, err := c.openLocal(req, timeout); ok || err != nil {
+			return res, err
+		}
+	}
 	cmd := &apply.Command{Identities: c.ids()}
 	if req.SessionID == 0 {
 		cmd.Op, cmd.Session = wire.OpCreateSession, c.srv.nextSessionID()

@@ -91,7 +91,8 @@ func (s *Server) runTicker() {
 			}
 			s.leaderTick()
 		case <-touch.C:
-			s.reportTouches(s.takeTouches())
+			s.reportTouches(s.touchLocal(s.takeTouches()))
+			s.expireLocal()
 			s.tellDigest()
 			s.leaderTick()
 			s.reap()

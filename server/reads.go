@@ -35,6 +35,10 @@ type read struct {
 func (s *Server) serveRead(c *conn, h wire.RequestHeader, d *wire.Decoder) bool {
 	r := read{s: s, c: c, h: h}
 	switch h.Op {
+	case wire.OpCloseSession: // of a local session: that of another is a command
+		return s.closeLocal(c, h)
+	case wire.OpCreate, wire.OpCreate2, wire.OpMulti: // of an ephemeral node, for a local session
+		c.reply(h.Xid, s.machine.LastZxid(), wire.ErrEphemeralOnLocalSession, nil)
 	case wire.OpPing:
 		c.reply(wire.XidPing, s.machine.LastZxid(), wire.OK, nil)
 	case wire.OpGetData:

@@ -67,6 +67,7 @@ type Server struct {
 
 	trackerMu sync.Mutex // guards tracker; taken after the machine's lock
 	tracker   *session.Tracker
+	locals    *localSessions
 	sessionID atomic.Int64 // last handed out
 
 	// Of the apply goroutine alone.
@@ -123,6 +124,7 @@ func Start(cfg Config) (*Server, error) {
 		membersKick:   make(chan struct{}, 1),
 		ready:         make(chan struct{}),
 		tracker:       session.NewTracker(int64(cfg.TickMillis)),
+		locals:        newLocalSessions(int64(cfg.TickMillis)),
 		conns:         make(map[*conn]struct{}),
 		sessions:      make(map[wire.SessionID]*conn),
 		perIP:         make(map[string]int),

@@ -310,3 +310,32 @@ func TestKillsInChanges(t *testing.T) {
 	}
 	c.finish(rec, w)
 }
+
+// TestHandOver ends the leader by SIGTERM under load, again and again: it hands over first.
+func TestHandOver(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	c := newChanger(ctx, t)
+	rec := NewRecorder()
+	const root = "/handed"
+	if err := MakeRegisters(ctx, root, registersOfKill, c.in[0].Addr()); err != nil {
+		t.Fatal(err)
+	}
+	w := newCrew(ctx, rec, root, c.e.Addrs(), rand.New(rand.NewPCG(2, 2)))
+	w.start(t)
+	pause(ctx, time.Second)
+	for range 6 {
+		from, leader := rec.now(), target.Leader(t, c.e)
+		if err := leader.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		pause(ctx, 500*time.Millisecond)
+		gap := rec.gap(from)
+		t.Logf("leader %d ended: writes paused for %v at most", leader.ID(), gap.Round(time.Millisecond))
+		if gap > 500*time.Millisecond {
+			t.Errorf("no write was acknowledged for %v", gap)
+		}
+		c.start(leader)
+	}
+	c.finish(rec, w)
+}

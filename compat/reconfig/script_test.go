@@ -34,7 +34,9 @@ const superDigest = "DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwa
 //	event S                 the next event
 //	allow S                 lets everybody write /zookeeper/config
 //	newcomer N              a further member, started and ready
-//	mode N                  as srvr tells it
+//	mode N WANT             as srvr tells it, once it is WANT
+//	write S PATH            creates a node
+//	read S PATH             its data, after a sync
 //	files N                 zoo.cfg once it names the present version, its lines sorted, and the files beside it
 //
 // In the output ports are cN, qN, eN for those of member N, versions v1, v2, ... in the order in
@@ -103,11 +105,16 @@ func (s *script) run(ctx context.Context, d *datadriven.TestData) (string, error
 		}
 		return "", err
 	case "mode":
-		mode, err := number(0).Mode(ctx)
-		if mode == "leader" {
-			mode = "follower" // one of them leads
+		for {
+			mode, err := number(0).Mode(ctx)
+			if mode == "leader" {
+				mode = "follower" // one of them leads
+			}
+			if err == nil && mode == word(1) || ctx.Err() != nil {
+				return mode, nil
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
-		return mode, err
 	case "files":
 		return s.files(ctx, number(0))
 	}
@@ -131,6 +138,16 @@ func (s *script) run(ctx context.Context, d *datadriven.TestData) (string, error
 		case <-ctx.Done():
 			return "none", nil
 		}
+	case "write":
+		_, err := c.Create(ctx, word(1), []byte(word(1)), []wire.ACL{{Perms: wire.PermAll, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}}, wire.ModePersistent)
+		return "", err
+	case "read":
+		err := c.Sync(ctx, "/")
+		if err != nil {
+			return "", err
+		}
+		data, _, err := c.GetData(ctx, word(1), false)
+		return string(data), err
 	case "allow":
 		_, err := c.SetACL(ctx, "/zookeeper/config", []wire.ACL{{Perms: wire.PermAll, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}}, -1)
 		return "", err

@@ -43,8 +43,10 @@ const (
 	X509
 	// Admit marks what the leader has to judge before it proposes it: a reconfig. No effect here.
 	Admit
+	// Local says that the session is known to the command's member alone.
+	Local
 
-	flagsKnown = Admit<<1 - 1
+	flagsKnown = Local<<1 - 1
 )
 
 // Schemes are the authentication schemes that the flags leave or add.

@@ -170,7 +170,7 @@ func (x *execution) judge() wire.ErrCode {
 	case c.Op == OpAttach:
 		return x.attach()
 	}
-	if f, ok := x.sessions.Peek(c.Session); !ok || f.Owner != c.Member {
+	if f, ok := x.sessions.Peek(c.Session); c.Flags&Local == 0 && (!ok || f.Owner != c.Member) {
 		x.start()
 		x.result.Drop = true
 		if !ok {

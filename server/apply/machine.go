@@ -152,7 +152,7 @@ func (m *Machine) WouldTake(c *Command) bool {
 		next = 1
 	}
 	f, ok := m.sessions.Get(c.Session)
-	return c.Incarnation >= last.incarnation && c.Seq == next && ok && f.Owner == c.Member
+	return c.Incarnation >= last.incarnation && c.Seq == next && (c.Flags&Local != 0 || ok && f.Owner == c.Member)
 }
 
 // Term is that of the last entry applied. For the applying goroutine.

@@ -67,8 +67,6 @@ func storageKeys() []key {
 func otherKeys() []key {
 	return []key{
 		{name: "clientPortListenBacklog", check: anyNumber, note: "not used: the system's limit holds"},
-		{name: "localSessionsEnabled", check: boolean, note: "not used: every session is a global one, and costs little"},
-		{name: "localSessionsUpgradingEnabled", check: boolean, note: "not used: every session is a global one"},
 		{name: "serverCnxnFactory", check: text, note: java},
 		{name: "nio.", check: anyNumber, note: java},
 		{name: "netty.", check: text, note: java},
