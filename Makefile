@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare bench-tls profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ compare-operators: ## the AdminServer's documents and the metrics of Holt and of
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
+
+bench-tls: ## the server's CPU over TLS and without; fails above twice as much
+	$(GO) test -count 1 -timeout 15m -v ./compat/tlscost -target=holt
 
 profile-metrics: ## the share of the server's CPU that metrics take under loads; fails above 2 %
 	$(GO) run ./compat/metricscost

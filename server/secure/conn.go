@@ -27,6 +27,35 @@ func Client(nc net.Conn, c *tls.Config) *Conn {
 	return &Conn{tls.Client(raw, c), raw}
 }
 
+// Read returns what has arrived, of several records if they are in memory:
+// a client that sends its requests one by one has them answered together, as
+// without TLS. crypto/tls returns one record at a time.
+func (c *Conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n == 0 || err != nil {
+		return n, err
+	}
+	c.raw.noWait = true
+	for n < len(b) {
+		m, err := c.Conn.Read(b[n:])
+		n += m
+		if err != nil {
+			break // errNoWait, or what the next Read says again
+		}
+	}
+	c.raw.noWait = false
+	return n, nil
+}
+
+// errNoWait is for crypto/tls, which goes on after an error that is temporary.
+var errNoWait net.Error = noWait{}
+
+type noWait struct{}
+
+func (noWait) Error() string   { return "nothing has arrived" }
+func (noWait) Timeout() bool   { return true }
+func (noWait) Temporary() bool { return true }
+
 // Close tells the peer that this is the end, if that can be written at once,
 // and closes the connection. Reads and writes under way end.
 //
@@ -47,6 +76,7 @@ type rawConn struct {
 	prefix  []byte          // read before TLS began, still to be read
 	socket  syscall.RawConn // nil if it cannot be written to without waiting
 	closing atomic.Bool
+	noWait  bool // Read returns errNoWait; the reader's
 }
 
 func newRawConn(nc net.Conn, prefix []byte) *rawConn {
@@ -64,6 +94,9 @@ func (r *rawConn) Read(b []byte) (int, error) {
 			r.prefix = nil
 		}
 		return n, nil
+	}
+	if r.noWait {
+		return 0, errNoWait
 	}
 	return r.Conn.Read(b)
 }

@@ -399,3 +399,101 @@ func TestCloseSaysGoodbye(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// gathering is a connection whose writes go out together, when told.
+type gathering struct {
+	net.Conn
+	held []byte
+	hold bool
+}
+
+func (g *gathering) Write(b []byte) (int, error) {
+	if !g.hold {
+		return g.Conn.Write(b)
+	}
+	g.held = append(g.held, b...)
+	return len(b), nil
+}
+
+// send writes the first n bytes of what is held.
+func (g *gathering) send(n int) error {
+	_, err := g.Conn.Write(g.held[:n])
+	g.held = g.held[n:]
+	return err
+}
+
+// TestReadOfSeveralRecords: what arrived together is read together, half a record is not
+// waited for, and nothing is lost or read twice.
+func TestReadOfSeveralRecords(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		settings := ca.Settings(t, "server")
+		settings.Protocols = []uint16{version}
+		config, err := securetest.Open(t, settings, secure.Options{}).Server()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		raw, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &gathering{Conn: raw}
+		client := tls.Client(g, securetest.Open(t, ca.Settings(t, "client"), secure.Options{}).Client("localhost"))
+		defer client.Close()
+		shaken := make(chan error, 1)
+		go func() { shaken <- client.Handshake() }()
+		nc, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := secure.Server(nc, nil, config)
+		defer server.Close()
+		if err := errors.Join(server.Handshake(), <-shaken); err != nil {
+			t.Fatal(err)
+		}
+		g.hold = true
+		for _, word := range []string{"one", "two", "three", "four"} {
+			if _, err := io.WriteString(client, word); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := make([]byte, 100)
+		read := func(want string) {
+			t.Helper()
+			if err := server.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			n, err := server.Read(b)
+			// TLS 1.2 tells the end beside the last bytes.
+			if err != nil && err != io.EOF || string(b[:n]) != want {
+				t.Fatalf("%x: read %q, %v, want %q", version, b[:n], err, want)
+			}
+		}
+		if err := g.send(len(g.held) - 3); err != nil { // the last record lacks its end
+			t.Fatal(err)
+		}
+		read("onetwothree")
+		if err := g.send(3); err != nil {
+			t.Fatal(err)
+		}
+		read("four")
+		if _, err := io.WriteString(client, "bye"); err != nil {
+			t.Fatal(err)
+		}
+		// CloseWrite lets no more be written, and it was not yet.
+		if err := errors.Join(client.CloseWrite(), raw.SetWriteDeadline(time.Time{}), g.send(len(g.held))); err != nil {
+			t.Fatal(err)
+		}
+		read("bye")
+		for range 2 {
+			if n, err := server.Read(b); n != 0 || err != io.EOF {
+				t.Errorf("%x: at the end %d, %v", version, n, err)
+			}
+		}
+	}
+}
