@@ -86,8 +86,10 @@ func startWrites(t *testing.T, addr string) *writes {
 		r := rand.New(rand.NewPCG(1, i))
 		wg.Go(func() {
 			data := make([]byte, 100)
+			random := rand.NewChaCha8([32]byte{byte(i)})
 			for ctx.Err() == nil {
 				path := fmt.Sprintf("/top/n%d", 2+r.IntN(*costNodes-2))
+				_, _ = random.Read(data) // never fails
 				began := time.Now()
 				if err := c.Send(wire.OpSetData, &wire.SetDataRequest{Path: path, Data: data, Version: -1}).Wait(ctx); err != nil && ctx.Err() == nil {
 					t.Errorf("write %s: %v", path, err)

@@ -1,9 +1,9 @@
 package migration
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,13 +25,17 @@ func writeSnapshot(t testing.TB, n int) (dir string) {
 	dir = t.TempDir()
 	f := must[*os.File](t)(os.Create(filepath.Join(dir, zkfile.SnapshotName(wire.MakeZxid(2, 5), zkfile.Plain))))
 	w := must[*zkfile.SnapshotWriter](t)(zkfile.NewSnapshotWriter(f, zkfile.SnapshotHead{}))
-	data := bytes.Repeat([]byte("data "), 20)
+	data := make([]byte, 100)
+	random := rand.NewChaCha8([32]byte{1}) // what compresses well would make it too easy for backups
 	for i := range n {
 		path := fmt.Sprintf("/top/n%d", i)
 		if i < 2 {
 			path = []string{"/", "/top"}[i]
 		}
 		node := &znode.Node{ACL: znode.OpenACL(), Czxid: wire.Zxid(i), Mzxid: wire.Zxid(i), Pzxid: wire.Zxid(i)}
+		if _, err := random.Read(data); err != nil {
+			t.Fatal(err)
+		}
 		node.SetContents(path, data)
 		if err := w.Add(node); err != nil {
 			t.Fatal(err)
