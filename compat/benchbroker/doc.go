@@ -2,7 +2,7 @@
 // on one machine, and prints the figures, their ratios, and whether each one reaches what
 // Holt must reach.
 //
-//	go run ./compat/benchbroker [-rounds 3] [-only produce1,consume,latency,memory,start] [-scale 1]
+//	go run ./compat/benchbroker [-rounds 3] [-only produce-1,consume,latency,memory,start] [-scale 1]
 //
 // Both kinds run on a Holt member of their own, first as one broker and then as three with
 // every partition on all of them. A load is given to one and then to the other, in rounds of

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"holt/compat/kafka"
+	"holt/compat/ratio"
 )
 
 // manyPartitions is the number at which memory is measured.
@@ -16,7 +17,7 @@ const manyPartitions = 1000
 
 // compareMemory measures the resident memory of a fresh broker with many partitions.
 func (c *comparison) compareMemory(ctx context.Context) error {
-	if !c.selected("memory") {
+	if !c.Selected("memory") {
 		return nil
 	}
 	figures := make(map[kafka.Kind]float64)
@@ -25,11 +26,11 @@ func (c *comparison) compareMemory(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("memory of %s: %w", kind, err)
 		}
-		c.progress("memory at %d partitions, %s: %.0f MiB", manyPartitions, kind, mib)
+		ratio.Progress("memory at %d partitions, %s: %.0f MiB", manyPartitions, kind, mib)
 		figures[kind] = mib
 	}
-	c.rows = append(c.rows, row{fmt.Sprintf("one broker, %d partitions", manyPartitions), "memory (resident)", "MiB",
-		figures[kafka.Holt], figures[kafka.Kafka], atMost(0.2, "≤ 1/5")})
+	c.table.Add(fmt.Sprintf("one broker, %d partitions", manyPartitions), "memory (resident)", "MiB",
+		figures[kafka.Holt], figures[kafka.Kafka], ratio.AtMost(0.2, "1/5"))
 	return nil
 }
 
@@ -67,7 +68,7 @@ func memoryOf(ctx context.Context, kind kafka.Kind) (mib float64, err error) {
 // compareStart measures the time from a broker's start until it serves, on data that an earlier
 // run has left.
 func (c *comparison) compareStart(ctx context.Context) error {
-	if !c.selected("start") {
+	if !c.Selected("start") {
 		return nil
 	}
 	figures := make(map[kafka.Kind]float64)
@@ -76,11 +77,11 @@ func (c *comparison) compareStart(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("start of %s: %w", kind, err)
 		}
-		c.progress("start, %s: %.0f ms", kind, took)
+		ratio.Progress("start, %s: %.0f ms", kind, took)
 		figures[kind] = took
 	}
-	c.rows = append(c.rows, row{"one broker", "start until it serves", "ms", figures[kafka.Holt], figures[kafka.Kafka],
-		bound{"≤ 1 s", func(holt, _ float64) bool { return holt <= 1000 }}})
+	c.table.Add("one broker", "start until it serves", "ms", figures[kafka.Holt], figures[kafka.Kafka],
+		ratio.AtMostOwn(1000, "1 s"))
 	return nil
 }
 
@@ -96,7 +97,7 @@ func (c *comparison) startOf(ctx context.Context, kind kafka.Kind) (ms float64, 
 	}
 	b := s.cluster.Brokers()[0]
 	var times []float64
-	for range c.rounds {
+	for range c.Rounds {
 		if err := b.Stop(); err != nil {
 			return 0, err
 		}
@@ -106,5 +107,5 @@ func (c *comparison) startOf(ctx context.Context, kind kafka.Kind) (ms float64, 
 		}
 		times = append(times, float64(time.Since(began))/1e6)
 	}
-	return median(times), nil
+	return ratio.Median(times), nil
 }

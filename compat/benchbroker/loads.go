@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holt/compat/kafka"
+	"holt/compat/ratio"
 )
 
 // partitionsPerTopic of the topics that loads go to.
@@ -27,14 +28,14 @@ type load struct {
 type figure struct {
 	name, unit string
 	value      func(result) float64
-	must       bound
+	must       ratio.Bound
 }
 
-func throughput(must bound) figure {
+func throughput(must ratio.Bound) figure {
 	return figure{"throughput", "MB/s", func(r result) float64 { return r.perSecond }, must}
 }
 
-func cpuPerMB(must bound) figure {
+func cpuPerMB(must ratio.Bound) figure {
 	return figure{"broker CPU per MB", "ms", func(r result) float64 { return r.cpuPerMB }, must}
 }
 
@@ -46,19 +47,19 @@ func loads() []load {
 			for _, acksAll := range []bool{false, true} {
 				acks := map[bool]string{false: "1", true: "all"}[acksAll]
 				all = append(all, load{
-					name: fmt.Sprint("produce", brokers, "-", size), brokers: brokers,
+					name: fmt.Sprintf("produce-%d-%d", brokers, size), brokers: brokers,
 					title: fmt.Sprintf("%s, produce %d B, acks=%s", count, size, acks),
 					run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
 						r, _, err := s.produce(ctx, topic, size, acksAll, d)
 						return r, err
 					},
-					figures: []figure{throughput(noWorse(true)), cpuPerMB(atMost(0.5, "≤ 1/2"))},
+					figures: []figure{throughput(ratio.AtLeast(1, "1")), cpuPerMB(ratio.AtMost(0.5, "1/2"))},
 				})
 			}
 		}
 		for _, size := range []int{100, 1024} {
 			all = append(all, load{
-				name: fmt.Sprint("consume", brokers, "-", size), brokers: brokers, title: fmt.Sprintf("%s, consume %d B", count, size),
+				name: fmt.Sprintf("consume-%d-%d", brokers, size), brokers: brokers, title: fmt.Sprintf("%s, consume %d B", count, size),
 				run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
 					_, n, err := s.produce(ctx, topic, size, false, d)
 					if err != nil {
@@ -66,17 +67,17 @@ func loads() []load {
 					}
 					return s.consume(ctx, topic, n)
 				},
-				figures: []figure{throughput(noWorse(true)), cpuPerMB(noWorse(false))},
+				figures: []figure{throughput(ratio.AtLeast(1, "1")), cpuPerMB(ratio.AtMost(1, "1"))},
 			})
 		}
 		all = append(all, load{
-			name: fmt.Sprint("latency", brokers), brokers: brokers, title: count + ", end to end at 1,000 records/s, acks=all",
+			name: fmt.Sprintf("latency-%d", brokers), brokers: brokers, title: count + ", end to end at 1,000 records/s, acks=all",
 			run: func(ctx context.Context, s *site, topic string, d time.Duration) (result, error) {
 				return s.latency(ctx, topic, d)
 			},
 			figures: []figure{
-				{"p50", "ms", func(r result) float64 { return r.p50 }, noWorse(false)},
-				{"p99", "ms", func(r result) float64 { return r.p99 }, atMost(0.5, "≤ 1/2")},
+				{"p50", "ms", func(r result) float64 { return r.p50 }, ratio.AtMost(1, "1")},
+				{"p99", "ms", func(r result) float64 { return r.p99 }, ratio.AtMost(0.5, "1/2")},
 			},
 		})
 	}
@@ -87,7 +88,7 @@ func loads() []load {
 func (c *comparison) compareLoads(ctx context.Context, brokers int) (err error) {
 	var todo []load
 	for _, l := range loads() {
-		if l.brokers == brokers && c.selected(l.name) {
+		if l.brokers == brokers && c.Selected(l.name) {
 			todo = append(todo, l)
 		}
 	}
@@ -118,7 +119,7 @@ func (c *comparison) compareLoads(ctx context.Context, brokers int) (err error) 
 // compareLoad warms all up with the load and measures it in rounds, each on a topic of its own.
 func (c *comparison) compareLoad(ctx context.Context, sites map[kafka.Kind]*site, l load, number int) error {
 	results := make(map[kafka.Kind][]result)
-	for round := range c.rounds + 1 {
+	for round := range c.Rounds + 1 {
 		order := slices.Clone(c.kinds)
 		if round%2 == 1 {
 			slices.Reverse(order)
@@ -129,18 +130,18 @@ func (c *comparison) compareLoad(ctx context.Context, sites map[kafka.Kind]*site
 				d = warmUp
 			}
 			topic := fmt.Sprintf("load%d-round%d", number, round)
-			r, err := runOn(ctx, sites[kind], l, topic, c.scaled(d))
+			r, err := runOn(ctx, sites[kind], l, topic, c.Scaled(d))
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", l.title, kind, err)
 			}
-			c.progress("%s: round %d, %s: %.1f MB/s, %.2f ms CPU per MB, p50 %.2f ms, p99 %.2f ms", l.title, round, kind, r.perSecond, r.cpuPerMB, r.p50, r.p99)
+			ratio.Progress("%s: round %d, %s: %.1f MB/s, %.2f ms CPU per MB, p50 %.2f ms, p99 %.2f ms", l.title, round, kind, r.perSecond, r.cpuPerMB, r.p50, r.p99)
 			if round > 0 {
 				results[kind] = append(results[kind], r)
 			}
 		}
 	}
 	for _, f := range l.figures {
-		c.rows = append(c.rows, row{l.title, f.name, f.unit, medianOf(results[kafka.Holt], f), medianOf(results[kafka.Kafka], f), f.must})
+		c.table.Add(l.title, f.name, f.unit, medianOf(results[kafka.Holt], f), medianOf(results[kafka.Kafka], f), f.must)
 	}
 	return nil
 }
@@ -161,16 +162,5 @@ func medianOf(results []result, f figure) float64 {
 	for _, r := range results {
 		values = append(values, f.value(r))
 	}
-	return median(values)
-}
-
-// median returns the middle value, the mean of the two middle ones for an even number, 0 for
-// none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	v := slices.Sorted(slices.Values(values))
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
+	return ratio.Median(values)
 }

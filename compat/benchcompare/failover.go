@@ -10,6 +10,7 @@ import (
 
 	"holt/compat/ensemble"
 	"holt/compat/history"
+	"holt/compat/ratio"
 )
 
 // Sizes of the failover measurement.
@@ -39,7 +40,7 @@ func (c *comparison) compareFailover(ctx context.Context) error {
 			if ferr != nil {
 				return errors.Join(fmt.Errorf("failover of %s: %w", kind, ferr), p.close())
 			}
-			c.progress("leader killed, round %d, %s: writes resume after %v, at all clients after %v, %d errors", round+1, kind, f.resumed, f.all, f.errors)
+			ratio.Progress("leader killed, round %d, %s: writes resume after %v, at all clients after %v, %d errors", round+1, kind, f.resumed, f.all, f.errors)
 			resumed[kind] = append(resumed[kind], millis(f.resumed))
 			all[kind] = append(all[kind], millis(f.all))
 			errs[kind] = append(errs[kind], float64(f.errors))
@@ -47,10 +48,10 @@ func (c *comparison) compareFailover(ctx context.Context) error {
 	}
 	const title = "leader killed under load"
 	holt, zk := ensemble.Holt, ensemble.ZooKeeper
-	c.add(row{title, "writes resume, median", "ms", median(resumed[holt]), median(resumed[zk]), atMostOwn(1500, "1.5 s")})
-	c.add(row{title, "writes resume, worst", "ms", highest(resumed[holt]), highest(resumed[zk]), atMostOwn(1500, "1.5 s")})
-	c.add(row{title, "writes resume at all clients, worst", "ms", highest(all[holt]), highest(all[zk]), bound{}})
-	c.add(row{title, "errors at clients of the other two", "", highest(errs[holt]), highest(errs[zk]), atMostOwn(0, "0")})
+	c.table.Add(title, "writes resume, median", "ms", ratio.Median(resumed[holt]), ratio.Median(resumed[zk]), ratio.AtMostOwn(1500, "1.5 s"))
+	c.table.Add(title, "writes resume, worst", "ms", highest(resumed[holt]), highest(resumed[zk]), ratio.AtMostOwn(1500, "1.5 s"))
+	c.table.Add(title, "writes resume at all clients, worst", "ms", highest(all[holt]), highest(all[zk]), ratio.Bound{})
+	c.table.Add(title, "errors at clients of the other two", "", highest(errs[holt]), highest(errs[zk]), ratio.AtMostOwn(0, "0"))
 	return p.close()
 }
 

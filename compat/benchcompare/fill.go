@@ -9,6 +9,7 @@ import (
 
 	"holt/compat/ensemble"
 	"holt/compat/history"
+	"holt/compat/ratio"
 )
 
 // fillHeapMiB is the heap of the original for the load of a million nodes: what zkServer.sh sets.
@@ -75,31 +76,31 @@ const mebibyte = 1 << 20
 // compareFill measures a million nodes on both, and four million on Holt, whose restart must
 // not depend on their number.
 func (c *comparison) compareFill(ctx context.Context) error {
-	million := c.scaledCount(1_000_000)
+	million := c.Count(1_000_000)
 	result := make(map[ensemble.Kind]filled)
 	for _, kind := range kinds() {
 		f, err := c.fill(ctx, kind, million)
 		if err != nil {
 			return fmt.Errorf("fill %s: %w", kind, err)
 		}
-		c.progress("%d nodes, %s: %.0f/s, %.1f µs CPU, %d MiB, restart %v", million, kind, f.rate, f.cpu, f.resident/mebibyte, f.restart)
+		ratio.Progress("%d nodes, %s: %.0f/s, %.1f µs CPU, %d MiB, restart %v", million, kind, f.rate, f.cpu, f.resident/mebibyte, f.restart)
 		result[kind] = f
 	}
 	holt, zk := result[ensemble.Holt], result[ensemble.ZooKeeper]
 	title := fmt.Sprintf("%d nodes of 100 B under one parent", million)
-	c.add(row{title, "create rate", "/s", holt.rate, zk.rate, atLeast(1.5, "1.5")})
-	c.add(row{title, "server CPU per create", "µs", holt.cpu, zk.cpu, bound{}})
-	c.add(row{title, "memory after", "MiB", float64(holt.resident / mebibyte), float64(zk.resident / mebibyte), atMost(1./4, "1/4")})
-	c.add(row{title, "restart to first reply", "ms", millis(holt.restart), millis(zk.restart), atMostOwn(1000, "1 s")})
+	c.table.Add(title, "create rate", "/s", holt.rate, zk.rate, ratio.AtLeast(1.5, "1.5"))
+	c.table.Add(title, "server CPU per create", "µs", holt.cpu, zk.cpu, ratio.Bound{})
+	c.table.Add(title, "memory after", "MiB", float64(holt.resident/mebibyte), float64(zk.resident/mebibyte), ratio.AtMost(1./4, "1/4"))
+	c.table.Add(title, "restart to first reply", "ms", millis(holt.restart), millis(zk.restart), ratio.AtMostOwn(1000, "1 s"))
 
 	four, err := c.fill(ctx, ensemble.Holt, 4*million)
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", ensemble.Holt, err)
 	}
 	title = fmt.Sprintf("%d nodes of 100 B under one parent", 4*million)
-	c.add(row{title, "create rate", "/s", four.rate, 0, bound{}})
-	c.add(row{title, "memory after", "MiB", float64(four.resident / mebibyte), 0, bound{}})
-	c.add(row{title, "restart to first reply", "ms", millis(four.restart), 0, atMostOwn(2*millis(holt.restart), "2 × that of a quarter")})
+	c.table.Add(title, "create rate", "/s", four.rate, 0, ratio.Bound{})
+	c.table.Add(title, "memory after", "MiB", float64(four.resident/mebibyte), 0, ratio.Bound{})
+	c.table.Add(title, "restart to first reply", "ms", millis(four.restart), 0, ratio.AtMostOwn(2*millis(holt.restart), "2 × that of a quarter"))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"holt/compat/ratio"
 	"holt/wire"
 )
 
@@ -99,21 +100,21 @@ func (c *comparison) measureFloor(ctx context.Context) (err error) {
 		return fmt.Errorf("start floor server: %w", err)
 	}
 	for _, l := range loads() {
-		if l.args[0] != "get" || !selected(c.only, l.name) {
+		if l.args[0] != "get" || !c.Selected(l.name) {
 			continue
 		}
 		var costs []float64
-		for range c.rounds {
+		for range c.Rounds {
 			// Nodes need not be deleted where there are none.
-			args := append(append(l.args, "--keep"), timed(c.scaled(rewarm), c.scaled(measured))...)
+			args := append(append(l.args, "--keep"), timed(c.Scaled(rewarm), c.Scaled(measured))...)
 			r, err := c.generator.runAt(ctx, []string{strings.TrimSpace(addr)}, []int{cmd.Process.Pid}, args...)
 			if err != nil {
 				return err
 			}
 			costs = append(costs, r.Server.CPUPerOp)
 		}
-		c.floors = append(c.floors, floor{l.title, median(costs)})
-		c.progress("%s: a server that only answers: %.2f µs CPU", l.title, median(costs))
+		c.floors = append(c.floors, floor{l.title, ratio.Median(costs)})
+		ratio.Progress("%s: a server that only answers: %.2f µs CPU", l.title, ratio.Median(costs))
 	}
 	return nil
 }
@@ -122,9 +123,9 @@ func (c *comparison) measureFloor(ctx context.Context) (err error) {
 func (c *comparison) floorText() string {
 	var b strings.Builder
 	for _, f := range c.floors {
-		for _, r := range c.rows {
-			if r.load == f.title && r.unit == "µs" {
-				fmt.Fprintf(&b, "A server that only answers costs %.2f µs at %q; Holt costs %.2f µs.\n", f.cpu, f.title, r.holt)
+		for _, r := range c.table.Rows {
+			if r.Load == f.title && r.Unit == "µs" {
+				fmt.Fprintf(&b, "A server that only answers costs %.2f µs at %q; Holt costs %.2f µs.\n", f.cpu, f.title, r.Holt)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"holt/compat/ensemble"
+	"holt/compat/ratio"
 )
 
 // kinds are the two columns of the table.
@@ -39,7 +40,7 @@ func (p pair) close() error {
 func (c *comparison) compareLoads(ctx context.Context, members int) error {
 	var todo []load
 	for _, l := range loads() {
-		if l.members == members && selected(c.only, l.name) {
+		if l.members == members && c.Selected(l.name) {
 			todo = append(todo, l)
 		}
 	}
@@ -61,29 +62,29 @@ func (c *comparison) compareLoads(ctx context.Context, members int) error {
 // compareLoad warms both up with the load and measures it in rounds.
 func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
 	for _, kind := range kinds() {
-		c.progress("%s: warming up %s", l.title, kind)
-		if _, err := c.generator.run(ctx, p[kind], append(l.args, timed(0, c.scaled(warmUp))...)...); err != nil {
+		ratio.Progress("%s: warming up %s", l.title, kind)
+		if _, err := c.generator.run(ctx, p[kind], append(l.args, timed(0, c.Scaled(warmUp))...)...); err != nil {
 			return err
 		}
 	}
 	reports := make(map[ensemble.Kind][]*report)
-	for round := range c.rounds {
+	for round := range c.Rounds {
 		order := kinds()
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
 		for _, kind := range order {
-			r, err := c.generator.run(ctx, p[kind], append(l.args, timed(c.scaled(rewarm), c.scaled(measured))...)...)
+			r, err := c.generator.run(ctx, p[kind], append(l.args, timed(c.Scaled(rewarm), c.Scaled(measured))...)...)
 			if err != nil {
 				return err
 			}
-			c.progress("%s: round %d, %s: %.0f/s, %.1f µs CPU, p50 %.0f µs, generator %.1f µs", l.title, round+1, kind,
+			ratio.Progress("%s: round %d, %s: %.0f/s, %.1f µs CPU, p50 %.0f µs, generator %.1f µs", l.title, round+1, kind,
 				r.OpsPerSecond, r.Server.CPUPerOp, r.Latency.P50, r.ClientCPUPerOp)
 			reports[kind] = append(reports[kind], r)
 		}
 	}
 	for _, f := range l.figures {
-		c.add(row{l.title, f.name, f.unit, medianOf(reports[ensemble.Holt], f), medianOf(reports[ensemble.ZooKeeper], f), f.must})
+		c.table.Add(l.title, f.name, f.unit, medianOf(reports[ensemble.Holt], f), medianOf(reports[ensemble.ZooKeeper], f), f.must)
 	}
 	return nil
 }
@@ -93,16 +94,5 @@ func medianOf(reports []*report, f figure) float64 {
 	for _, r := range reports {
 		values = append(values, f.value(r))
 	}
-	return median(values)
-}
-
-// median returns the middle value, the mean of the two middle ones for an even number, 0 for
-// none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	v := slices.Sorted(slices.Values(values))
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
+	return ratio.Median(values)
 }
