@@ -75,7 +75,7 @@ func (a *app) report(r *migrate.Report, asJSON bool) error {
 // migrationError gives what can go wrong its exit code.
 func migrationError(err error) error {
 	switch {
-	case errors.Is(err, server.ErrInUse), errors.Is(err, zkfile.ErrNothing):
+	case errors.Is(err, server.ErrInUse), errors.Is(err, zkfile.ErrNothing), errors.Is(err, migrate.ErrConfig):
 		return &exitError{exitUsage, err}
 	case errors.As(err, new(*zkfile.DamageError)):
 		return &exitError{exitFailed, err}
@@ -109,7 +109,7 @@ if the members run with holt.sessionPasswords=zookeeper.`,
 	f.StringVar(&cfg.To, "to-zookeeper", "", "dataDir to make")
 	f.Uint64Var(&cfg.MyID, "myid", 0, "the server's id, instead of the member's")
 	f.StringVar(&compression, "compression", "", "of the snapshot: gz or snappy (ZooKeeper 3.6 and later)")
-	f.BoolVar(&cfg.Old, "old", false, "for ZooKeeper before 3.6: without what it does not know")
+	f.StringVar(&cfg.Release, "release", "", "of the ZooKeeper that will read it, if before 3.6: 3.4 or 3.5")
 	f.BoolVar(&asJSON, "json", false, "report in JSON")
 	return cmd
 }

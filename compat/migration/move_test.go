@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -164,6 +165,22 @@ func ownNodes(t testing.TB, c *client.Conn, prefix string) {
 	paths := must[[]string](t)(c.GetEphemerals(t.Context(), prefix))
 	if len(paths) != 1 {
 		t.Errorf("session %s has %q, want one node at %s", c.SessionID(), paths, prefix)
+	}
+}
+
+// TestExportOld exports for releases that do not know everything.
+func TestExportOld(t *testing.T) {
+	target.Kind(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	holt(t, "import", "--from-zookeeper", filepath.Join(goldenDir, "3.9.4"), "--to", dir)
+	want := string(must[[]byte](t)(os.ReadFile(filepath.Join(goldenDir, "3.9.4", "tree.txt"))))
+	for _, v := range versions[:2] {
+		t.Run(v.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			holt(t, "export", "--from", dir, "--to-zookeeper", out, "--release", v.name[:3])
+			s := v.start(t, out, freePort(t), nil, nil)
+			compareTrees(t, tree(t, dial(t, s.addr, client.Options{})), want)
+		})
 	}
 }
 

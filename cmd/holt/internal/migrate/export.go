@@ -30,8 +30,9 @@ type ExportConfig struct {
 	MyID uint64
 	// Compression is that of the snapshot. Before 3.6 ZooKeeper reads none.
 	Compression zkfile.Compression
-	// Old leaves out what ZooKeeper before 3.6 does not write.
-	Old bool
+	// Release is the one that will read it, as "3.4"; "" for 3.6 and later. Before 3.6 there are no
+	// digests, before 3.5 no containers and no nodes with a TTL: they become ordinary ones.
+	Release string
 	// Progress is told now and then how many nodes of how many were written. May be nil.
 	Progress func(done, total int64)
 }
@@ -40,6 +41,9 @@ type ExportConfig struct {
 // that it does not take for a whole one: the snapshot gets its name last.
 func Export(cfg ExportConfig) (_ *Report, err error) {
 	began := time.Now()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
 	version2 := filepath.Join(cfg.To, "version-2")
 	if d, err := zkfile.OpenDir(cfg.To, ""); err == nil && len(d.Snapshots)+len(d.Logs) > 0 {
 		return nil, fmt.Errorf("%s holds ZooKeeper's data already: take another directory, or remove %s", cfg.To, version2)
@@ -76,7 +80,7 @@ func Export(cfg ExportConfig) (_ *Report, err error) {
 			r.Foreign++
 		}
 	}
-	if !cfg.Old {
+	if cfg.Release == "" {
 		head.Digest = &zkfile.Digest{Zxid: saved.Zxid, Version: 2, Value: state.Digest}
 	}
 	if err := cfg.writeSnapshot(tree, head, filepath.Join(version2, zkfile.SnapshotName(saved.Zxid, cfg.Compression))); err != nil {
@@ -85,6 +89,23 @@ func Export(cfg ExportConfig) (_ *Report, err error) {
 	r.Snapshot = filepath.Join(version2, zkfile.SnapshotName(saved.Zxid, cfg.Compression))
 	r.Seconds = time.Since(began).Seconds()
 	return r, nil
+}
+
+// ErrConfig is the cause of errors in an ExportConfig.
+var ErrConfig = errors.New("the export cannot be made so")
+
+func (cfg *ExportConfig) validate() error {
+	switch cfg.Release {
+	case "", "3.4", "3.5":
+	case "3.6", "3.7", "3.8", "3.9":
+		cfg.Release = ""
+	default:
+		return fmt.Errorf("%w: release %q: want 3.4 to 3.9", ErrConfig, cfg.Release)
+	}
+	if cfg.Release != "" && cfg.Compression != zkfile.Plain {
+		return fmt.Errorf("%w: ZooKeeper %s reads no compressed snapshots", ErrConfig, cfg.Release)
+	}
+	return nil
 }
 
 // writeIDs writes the server's id and the epochs, which must not be behind the snapshot.
@@ -128,7 +149,7 @@ func (cfg *ExportConfig) writeSnapshot(tree *store.Store, head zkfile.SnapshotHe
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
 	state, _ := tree.State()
-	_, err = zkfile.WriteTree(w, &progressSource{Store: tree, total: 2 * (state.Nodes - 1), tell: cfg.Progress}, head)
+	_, err = zkfile.WriteTree(w, &exportSource{Store: tree, total: 2 * (state.Nodes - 1), tell: cfg.Progress, plain: cfg.Release == "3.4"}, head)
 	if err == nil {
 		err = w.Flush()
 	}

@@ -92,6 +92,14 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+func TestExportConfig(t *testing.T) {
+	for _, cfg := range []ExportConfig{{Release: "3.3"}, {Release: "3.5", Compression: zkfile.Gzip}} {
+		if _, err := Export(cfg); !errors.Is(err, ErrConfig) {
+			t.Errorf("%+v: %v, want %v", cfg, err, ErrConfig)
+		}
+	}
+}
+
 func TestDropSessions(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	r, err := Import(ImportConfig{From: filepath.Join(releases, "3.9.4"), To: data, DropSessions: true})
