@@ -233,6 +233,9 @@ type Config struct {
 	// overtaken by a later one may be left out, the last one never is. Default: nothing.
 	OnMembers func(members *membership.Ensemble)
 
+	// formatMax is apply.Config's; tests stand for other versions of the program by it.
+	formatMax uint64
+
 	// Logger takes the member's log; default: none is written.
 	Logger *zap.Logger
 	// Listen opens every listener, for clients, peers and HTTP; default TCP.

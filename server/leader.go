@@ -95,6 +95,7 @@ func (s *Server) runTicker() {
 			s.expireLocal()
 			s.tellDigest()
 			s.leaderTick()
+			s.formatTick()
 			s.reap()
 		case now := <-quick.C:
 			s.pipeline.tick(now)
@@ -205,6 +206,8 @@ func (s *Server) dispatchMessage(from uint64, msg []byte) error {
 		}
 		s.touch(ids)
 		return nil
+	case messageFormat:
+		return s.heardFormat(from, msg)
 	case messageDigest:
 		return s.heardDigest(from, msg)
 	}

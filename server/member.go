@@ -52,6 +52,9 @@ func (s *Server) quorumConfig() quorum.Config {
 // onPeer is told that the connection to another member was made or lost. What
 // was on its way to the leader may be lost with it, so it is sent again.
 func (s *Server) onPeer(peer uint64, up bool) {
+	if !up {
+		s.formats.forget(peer)
+	}
 	if up && peer == s.leadership.Load().leader {
 		s.pipeline.setLeader(peer)
 	}

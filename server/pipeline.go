@@ -63,6 +63,7 @@ const (
 	messageCommands messageKind = 1 // commands, each with its length
 	messageTouches  messageKind = 2 // sessions heard of since the last report
 	messageDigest   messageKind = 3 // log index and digest of the tree there
+	messageFormat   messageKind = 4 // the newest format that the sender carries out
 )
 
 // flight is one command on its way.

@@ -68,6 +68,7 @@ type Server struct {
 	trackerMu sync.Mutex // guards tracker; taken after the machine's lock
 	tracker   *session.Tracker
 	locals    *localSessions
+	formats   formats
 	sessionID atomic.Int64 // last handed out
 
 	// Of the apply goroutine alone.
@@ -264,7 +265,7 @@ func (s *Server) openState() error {
 	if err != nil {
 		return err
 	}
-	s.machine, err = apply.Open(s.state.store, apply.Config{Member: s.cfg.MemberID, Incarnation: incarnation})
+	s.machine, err = apply.Open(s.state.store, apply.Config{Member: s.cfg.MemberID, Incarnation: incarnation, FormatMax: s.cfg.formatMax})
 	if err != nil {
 		return fmt.Errorf("read tree: %w", err)
 	}

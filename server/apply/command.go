@@ -85,7 +85,7 @@ type Command struct {
 // Reasons why a command or entry cannot be decoded.
 var (
 	errTruncated  = errors.New("ends early")
-	errFlags      = errors.New("unknown flags")
+	errFlags      = error(&FormatError{What: "a flag"})
 	errRange      = errors.New("number out of range")
 	errIdentities = errors.New("more identities than bytes")
 )

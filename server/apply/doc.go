@@ -14,7 +14,7 @@
 //	                 timeout, settings that decide results (Flags)
 //	by the leader    wall time; expiry of sessions, reaping of containers and TTL nodes
 //
-// Results that clients see may change only under a new entry format.
+// Results that clients see may change only under a new format (format.go).
 //
 // # Vocabulary
 //

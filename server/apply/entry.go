@@ -50,7 +50,7 @@ func openEntry(data []byte) (entry, error) {
 	case len(data) < entryHeader:
 		return entry{}, errTruncated
 	case data[0] != entryVersion:
-		return entry{}, fmt.Errorf("format %d is unknown: is this member of an earlier version?", data[0])
+		return entry{}, &FormatError{What: fmt.Sprintf("an entry of version %d", data[0])}
 	}
 	return entry{int64(binary.BigEndian.Uint64(data[1:])), data[entryHeader:]}, nil
 }

@@ -22,6 +22,8 @@ type execution struct {
 	dec      wire.Decoder
 	tally    tally
 	verdict  verdict // on the client's reconfig that comes next
+	format   uint64  // after the commands so far
+	err      error   // why the command at hand cannot be carried out: this member ends
 
 	// Of the command at hand:
 
@@ -56,7 +58,7 @@ const (
 
 func (x *execution) begin(m *Machine) {
 	x.m, x.tree, x.sessions = m, m.tree, m.sessions
-	x.begun, x.verdict = false, verdict{}
+	x.begun, x.verdict, x.format, x.err = false, verdict{}, m.format.Load(), nil
 	x.tally = tally{entries: 1}
 }
 
@@ -97,6 +99,9 @@ func (x *execution) run(data []byte) error {
 			continue
 		}
 		x.command()
+		if x.err != nil {
+			return fmt.Errorf("command %d: %w", n, x.err)
+		}
 	}
 }
 
@@ -212,16 +217,22 @@ func (x *execution) judgeLeader() wire.ErrCode {
 		x.verdict = v
 		return wire.OK
 	}
+	switch x.cmd.Op {
+	case OpFormat:
+		return x.raiseFormat()
+	case wire.OpCloseSession, wire.OpDeleteContainer, wire.OpReconfig:
+	default:
+		x.err = &FormatError{What: fmt.Sprintf("command %d of the leader", x.cmd.Op)}
+		return wire.ErrSystemError
+	}
 	x.start()
 	switch x.cmd.Op {
 	case wire.OpCloseSession:
 		return x.expire()
 	case wire.OpDeleteContainer:
 		return x.reap()
-	case wire.OpReconfig:
-		return x.setMembers()
 	}
-	return wire.ErrUnimplemented
+	return x.setMembers()
 }
 
 func callerOf(c *Command) znode.Caller {

@@ -26,6 +26,8 @@ type Store interface {
 type Config struct {
 	Member      uint64
 	Incarnation uint64
+	// FormatMax is the newest format that this member carries out; default FormatMax.
+	FormatMax uint64
 }
 
 // Machine is the replicated state of one member.
@@ -40,6 +42,7 @@ type Machine struct {
 	sessions *session.Table
 	lastZxid atomic.Int64 // of what is visible
 	applied  atomic.Uint64
+	format   atomic.Uint64 // see format.go
 
 	// The rest is the applying goroutine's.
 
@@ -103,6 +106,11 @@ func (m *Machine) load(store Store) error {
 	if err != nil {
 		return fmt.Errorf("read sessions: %w", err)
 	}
+	format, err := m.loadFormat(store)
+	if err != nil {
+		return fmt.Errorf("read format: %w", err)
+	}
+	m.format.Store(format)
 	m.tree, m.sessions, m.state = tree, sessions, s
 	m.lastZxid.Store(int64(s.zxid))
 	m.applied.Store(tree.Applied())
@@ -198,6 +206,9 @@ func (m *Machine) apply(index, term uint64, data []byte, sink Sink) error {
 func (m *Machine) encodeRecords() {
 	m.records, m.scratch = m.records[:0], m.scratch[:0]
 	m.addRecord(keyState, 0, true, m.state.appendTo)
+	if format := m.exec.format; format != m.format.Load() {
+		m.addRecord(keyFormat, 0, true, func(b []byte) []byte { return AppendFormat(b, format) })
+	}
 	m.sessions.Changed(func(f *session.Facts, open bool) {
 		m.addRecord(keySession, f.ID, open, f.AppendTo)
 	})
@@ -229,6 +240,7 @@ func (m *Machine) publish(index uint64, sink Sink) {
 	m.tree.Commit()
 	m.sessions.Commit()
 	m.lastZxid.Store(int64(m.state.zxid))
+	m.format.Store(x.format)
 	m.applied.Store(index)
 
 	events, told := x.events(), 0

@@ -65,10 +65,18 @@ func TestApplyErrors(t *testing.T) {
 	}{
 		"an index again":         {1, 1, good, "entry 1 was applied"},
 		"an earlier term":        {2, 0, good, "of term 0 after one of term 1"},
-		"another format":         {2, 1, func(m *member) []byte { b := good(m); b[0]++; return b }, "format 2 is unknown"},
+		"another format":         {2, 1, func(m *member) []byte { b := good(m); b[0]++; return b }, "an entry of version 2 is unknown to this version"},
 		"no room for a time":     {2, 1, func(m *member) []byte { return good(m)[:5] }, "ends early"},
 		"a command cut short":    {2, 1, func(m *member) []byte { b := append(good(m), 200); return b }, "command 1: ends early"},
 		"a command that is none": {2, 1, func(m *member) []byte { return AppendEntryCommand(good(m), []byte("x")) }, "command 1: ends early"},
+		"a newer format": {2, 1, func(m *member) []byte {
+			c := Command{Op: OpFormat, Body: AppendFormat(nil, FormatMax+1)}
+			return AppendEntryCommand(good(m), c.AppendTo(nil))
+		}, "command 1: the ensemble is of format 2, this version of the program knows up to 1"},
+		"a command of a newer leader": {2, 1, func(m *member) []byte {
+			c := Command{Op: -102}
+			return AppendEntryCommand(good(m), c.AppendTo(nil))
+		}, "command 1: command -102 of the leader is unknown to this version"},
 		"an identity cut short": {2, 1, func(m *member) []byte {
 			return AppendEntryCommand(good(m), append(m.create("/x")[:commandFixed+4], 9, 9))
 		}, "command 1:"},

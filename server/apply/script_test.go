@@ -145,6 +145,7 @@ func (s *script) int(a args, key string, otherwise int64) int64 {
 //	open S [member=1] [timeout=4000]     attach S [member=] [timeout=] [passwd=]
 //	S ids SCHEME:ID...                   S flags quota|skipacl|ttl|nodigest...
 //	leader expire S [attached=]          leader reap PATH [never=ms]      leader config|versioned LINE...
+//	leader format N
 //	leader verdict CODE LINE...          on the reconfig that follows in the same entry
 //	S REQUEST                            see request()
 //	S raw OPCODE HEX                     any body
@@ -235,6 +236,8 @@ func (s *script) leader(w []string) *Command {
 		return &Command{Op: wire.OpDeleteContainer, Body: AppendReap(nil, a.pos[0], s.int(a, "never", 0))}
 	case "config":
 		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), false)}
+	case "format":
+		return &Command{Op: OpFormat, Body: AppendFormat(nil, uint64(s.number(w[1])))}
 	case "versioned":
 		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), true)}
 	case "verdict":
