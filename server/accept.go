@@ -80,6 +80,9 @@ func (s *Server) admit(nc net.Conn, port portKind) bool {
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; ok {
+		s.ended.add(&c.out.traffic)
+	}
 	delete(s.conns, c)
 	if id := c.sessionID(); id != 0 && s.sessions[id] == c {
 		delete(s.sessions, id)

@@ -208,6 +208,11 @@ type Config struct {
 	// AdminIdleTimeoutMillis closes a connection to it on which nothing moves, in
 	// ms; default 30000 [admin.idleTimeout].
 	AdminIdleTimeoutMillis int
+	// AdminTLS has the AdminServer take TLS, by the stores of TLS.Peers, as ZooKeeper
+	// does; AdminNeedClientAuth asks for the client's certificate
+	// [admin.portUnification, admin.forceHttps, admin.needClientAuth].
+	AdminTLS            AdminTLS
+	AdminNeedClientAuth bool
 	// AdminSnapshotDisabled refuses the command snapshot
 	// [admin.snapshot.enabled=false]; AdminSnapshotIntervalMillis is the time between
 	// two of them, in ms; default 300000, negative: no bound
@@ -246,6 +251,18 @@ type Config struct {
 
 // SASLConfig is how clients log in by SASL; see package auth.
 type SASLConfig = auth.SASLConfig
+
+// AdminTLS says what the connections of the AdminServer are.
+type AdminTLS byte
+
+const (
+	// AdminPlain: plaintext alone.
+	AdminPlain AdminTLS = iota
+	// AdminEither: the first bytes of each connection tell.
+	AdminEither
+	// AdminSecure: TLS alone.
+	AdminSecure
+)
 
 // Member is one entry of the initial ensemble, as a server.N line says it.
 type Member struct {
@@ -418,6 +435,12 @@ func (c Config) validate() error {
 	atLeast("AdminIdleTimeoutMillis", int64(c.AdminIdleTimeoutMillis), 1)
 	if !strings.HasPrefix(c.AdminCommandURL, "/") || strings.HasSuffix(c.AdminCommandURL, "/") || strings.ContainsAny(c.AdminCommandURL, " {}") {
 		bad("AdminCommandURL %q is not a path like /commands", c.AdminCommandURL)
+	}
+	if c.AdminTLS != AdminPlain && !c.TLS.Peers.Given() {
+		bad("TLS for the AdminServer without a certificate: set ssl.quorum.keyStore.location")
+	}
+	if c.AdminTLS != AdminPlain && c.AdminNeedClientAuth && c.TLS.Peers.TrustStore.Location == "" {
+		bad("certificates of the AdminServer's clients are asked for, and nobody says whose to believe: set ssl.quorum.trustStore.location")
 	}
 	if c.SuperDigest != "" && !strings.HasPrefix(c.SuperDigest, "super:") {
 		bad("SuperDigest does not begin with super:")

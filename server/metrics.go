@@ -30,7 +30,6 @@ type Metrics struct {
 	AuthFailed                                             metric.Counter
 	HandshakesFailed, HandshakesExceeded                   metric.Counter // of TLS
 	SessionsExpired                                        metric.Counter
-	BytesReceived, ResponseBytes, WatchBytes               metric.Counter
 	Revalidations                                          metric.Counter   // sessions that clients came back to
 	ConnectionsDropped, SessionlessExpired                 metric.Counter   // by clients, and of clients that said nothing
 	ThrottleNanos                                          metric.Histogram // waits of requests that were throttled
@@ -55,7 +54,7 @@ func (m *Metrics) reset() {
 	for _, c := range []*metric.Counter{
 		&m.PacketsReceived, &m.PacketsSent, &m.ConnectRequests, &m.ConnectionsRejected, &m.SessionsExpired,
 		&m.RequestsThrottled, &m.OpsThrottled, &m.LargeRequestsRejected,
-		&m.BytesReceived, &m.ResponseBytes, &m.WatchBytes, &m.Revalidations, &m.ConnectionsDropped, &m.SessionlessExpired,
+		&m.Revalidations, &m.ConnectionsDropped, &m.SessionlessExpired,
 	} {
 		c.Reset()
 	}
@@ -161,7 +160,7 @@ func (b *batch) tell() {
 	s := &b.c.stats
 	s.in.Add(b.received)
 	b.c.srv.metrics.PacketsReceived.Add(b.received)
-	b.c.srv.metrics.BytesReceived.Add(b.bytes)
+	b.c.out.traffic.in.Add(b.bytes)
 	s.out.Add(b.answered)
 	b.received, b.answered, b.bytes = 0, 0, 0
 	s.lastOp.Store(int32(b.lastOp))

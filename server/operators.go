@@ -1,7 +1,9 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/server/admin"
+	"holt/server/secure"
 	"holt/wire"
 )
 
@@ -26,13 +29,42 @@ func (s *Server) listenAdmin() {
 	if s.cfg.AdminAddr == Off {
 		return
 	}
-	l, err := s.cfg.Listen(s.cfg.AdminAddr)
+	l, err := s.cfg.Listen(s.cfg.AdminAddr) // in plaintext; see secureAdmin
 	if err != nil {
 		s.log.Warn("no AdminServer: its port cannot be opened; set admin.serverPort, or admin.enableServer=false",
 			zap.String("addr", s.cfg.AdminAddr), zap.Error(err))
 		return
 	}
 	s.adminOn = l
+}
+
+// secureAdmin puts TLS on the AdminServer's port, if that is wanted: a member does not start
+// with a plaintext one instead.
+// ZooKeeper: JettyAdminServer, which takes the stores of the quorum too
+func (s *Server) secureAdmin() error {
+	if s.cfg.AdminTLS == AdminPlain || s.adminOn == nil {
+		return nil
+	}
+	settings := s.cfg.TLS.Peers
+	settings.ClientAuth, settings.CheckClientName = secure.None, false
+	if s.cfg.AdminNeedClientAuth {
+		settings.ClientAuth = secure.Need
+	}
+	source, err := secure.Open(settings, secure.Options{Logger: s.cfg.Logger.Named("tls")})
+	if err != nil {
+		return fmt.Errorf("TLS of the AdminServer: %w", err)
+	}
+	s.security.adminSource = source
+	config, err := source.Server()
+	if err != nil {
+		return fmt.Errorf("TLS of the AdminServer: %w", err)
+	}
+	if s.cfg.AdminTLS == AdminSecure {
+		s.adminOn = tls.NewListener(s.adminOn, config)
+	} else {
+		s.adminOn = secure.Either(s.adminOn, config)
+	}
+	return nil
 }
 
 // serveOperators serves the ports that are open. Whoever asks from here on finds the
@@ -120,7 +152,23 @@ func (s *Server) identify(r *http.Request, scheme string, credentials []byte) []
 		}
 		return []wire.Identity{{Scheme: "ip", ID: host}}
 	}
+	if scheme == "x509" {
+		return s.identifyCertificate(r)
+	}
 	ids, code := s.auth.Authenticate(scheme, credentials)
+	if code != wire.OK {
+		return nil
+	}
+	return ids
+}
+
+// identifyCertificate returns the identities of the certificate that the client has shown.
+func (s *Server) identifyCertificate(r *http.Request) []wire.Identity {
+	certs := admin.PeerCertificates(r)
+	if len(certs) == 0 || !s.cfg.TLS.x509() {
+		return nil
+	}
+	ids, code := s.auth.Certificate(secure.DN(certs[0]))
 	if code != wire.OK {
 		return nil
 	}

@@ -53,6 +53,8 @@ type output struct {
 	pool *bufferPool
 	sent *Metrics // of all connections: sizes of replies and events
 
+	traffic traffic // of this one
+
 	mu       sync.Mutex
 	drained  sync.Cond // signalled when a write to the socket ended
 	buf      []byte    // complete frames that nobody writes yet
@@ -169,7 +171,7 @@ func (o *output) flush() {
 	}
 	o.flushing = true
 	for len(o.buf) > 0 && o.err == nil {
-		o.sizes.report(o.sent)
+		o.sizes.report(o.sent, &o.traffic)
 		b := o.buf
 		o.buf = nil
 		o.mu.Unlock()
@@ -203,7 +205,7 @@ func (o *output) tryFlush() bool {
 	case o.raw == nil || o.closing || len(o.buf) > tryFlushMax:
 		return false
 	}
-	o.sizes.report(o.sent)
+	o.sizes.report(o.sent, &o.traffic)
 	n := transport.TryWrite(o.raw, o.buf)
 	if n < len(o.buf) {
 		o.buf = append(o.buf[:0], o.buf[n:]...)

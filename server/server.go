@@ -82,6 +82,7 @@ type Server struct {
 	sessions map[wire.SessionID]*conn // local connections by session
 	perIP    map[string]int
 	closing  bool
+	ended    traffic // of connections that are gone
 	// snapshotting: a snapshot is being taken.
 	snapshotting bool
 
@@ -155,6 +156,9 @@ func (s *Server) start() error {
 	// The port is taken first: that it is in use is the commonest mistake, and
 	// nothing on disk should have changed before it is reported.
 	if err := s.listen(); err != nil {
+		return err
+	}
+	if err := s.secureAdmin(); err != nil {
 		return err
 	}
 	if err := s.openAudit(); err != nil {

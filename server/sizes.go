@@ -1,5 +1,7 @@
 package server
 
+import "sync/atomic"
+
 // sizes collects, for one connection, the sizes of the replies and events it is sent, without their length fields, until
 // they are reported to what all connections share: a frame costs a few additions under a lock that is
 // held anyway, a write to the socket the shared values.
@@ -32,13 +34,51 @@ func (s *sizes) event(bytes int) {
 	s.events += int64(max(bytes-lengthField, 0))
 }
 
+// traffic counts the bytes of one connection, and of all that have ended. What every request adds to is
+// kept apart for each connection: one counter that all share would cost each of them a cache miss.
+type traffic struct{ in, out, watch atomic.Int64 }
+
+// add adds what o counted.
+func (t *traffic) add(o *traffic) {
+	t.in.Add(o.in.Load())
+	t.out.Add(o.out.Load())
+	t.watch.Add(o.watch.Load())
+}
+
+func (t *traffic) reset() {
+	t.in.Store(0)
+	t.out.Store(0)
+	t.watch.Store(0)
+}
+
+// traffic adds up all connections, the ended ones included.
+func (s *Server) traffic() *traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var sum traffic
+	sum.add(&s.ended)
+	for c := range s.conns {
+		sum.add(&c.out.traffic)
+	}
+	return &sum
+}
+
+func (s *Server) resetTraffic() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended.reset()
+	for c := range s.conns {
+		c.out.traffic.reset()
+	}
+}
+
 // report hands on what was collected.
-func (s *sizes) report(to *Metrics) {
+func (s *sizes) report(to *Metrics, own *traffic) {
 	if s.n > 0 {
 		to.Responses.Observe(s.last, s.min, s.max)
-		to.ResponseBytes.Add(s.bytes - s.events)
+		own.out.Add(s.bytes - s.events)
 		if s.events > 0 {
-			to.WatchBytes.Add(s.events)
+			own.watch.Add(s.events)
 		}
 		*s = sizes{}
 	}

@@ -251,7 +251,10 @@ func (s *Server) Watches(limit int) []admin.Watch {
 func (s *Server) Digests() []admin.Digest { return s.digests.list() }
 
 // ResetStats implements admin.Source.
-func (s *Server) ResetStats() { s.metrics.reset() }
+func (s *Server) ResetStats() {
+	s.metrics.reset()
+	s.resetTraffic()
+}
 
 // ResetConnectionStats implements admin.Source.
 func (s *Server) ResetConnectionStats() {

@@ -89,12 +89,13 @@ const (
 
 // security is the server's part of TLS.
 type security struct {
-	source     *secure.Source // nil: clients cannot use TLS
-	config     *tls.Config
-	peerSource *secure.Source // nil: members connect in plaintext
-	peers      *secure.Peers
-	complaints *secure.Complaints
-	handshakes atomic.Int64 // under way
+	source      *secure.Source // nil: clients cannot use TLS
+	config      *tls.Config
+	peerSource  *secure.Source // nil: members connect in plaintext
+	peers       *secure.Peers
+	adminSource *secure.Source // nil: the AdminServer is in plaintext
+	complaints  *secure.Complaints
+	handshakes  atomic.Int64 // under way
 }
 
 func (s *Server) openTLS() error {
@@ -173,6 +174,7 @@ func (s *Server) dialPeer(ctx context.Context, addr string) (net.Conn, error) {
 func (s *security) close() {
 	s.source.Close()
 	s.peerSource.Close()
+	s.adminSource.Close()
 }
 
 var (

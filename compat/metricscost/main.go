@@ -21,7 +21,7 @@ const shareMax = 2.0
 
 // counting are the functions of metrics, clock those that read it, in profiles.
 const (
-	counting = `holt/wire/metric\.|server\.\(\*Metrics\)|server\.\(\*batch\)|server\.\(\*latency\)|server\.\(\*answers\)|server\.\(\*connStats\)|quorum\.\(\*Member\)\.measure|\.Metrics\)\.`
+	counting = `holt/wire/metric\.|server\.\(\*Metrics\)|server\.\(\*batch\)|server\.\(\*latency\)|server\.\(\*answers\)|server\.\(\*connStats\)|quorum\.\(\*Member\)\.measure|quorum\.\(\*stages\)|measureQueueLocked|measureApplied|measureTells|\.Metrics\)\.`
 	clock    = `time\.Now|time\.Since|crtime\.NowMono`
 )
 

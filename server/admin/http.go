@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -76,6 +78,7 @@ func ServeHTTP(l net.Listener, cfg HTTPConfig) *HTTP {
 		MaxHeaderBytes:    headerBytesMax,
 		ErrorLog:          zap.NewStdLog(cfg.Logger),
 		ConnState:         limit.changed,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	go func() {
 		defer close(h.done)
@@ -84,6 +87,26 @@ func ServeHTTP(l net.Listener, cfg HTTPConfig) *HTTP {
 		}
 	}()
 	return h
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// PeerCertificates returns those that the client of a request has shown, its own first; none on a
+// connection without TLS.
+func PeerCertificates(r *http.Request) []*x509.Certificate {
+	if r.TLS != nil {
+		return r.TLS.PeerCertificates
+	}
+	// A connection that may be either is not one of TLS to net/http.
+	if c, ok := r.Context().Value(connKey{}).(interface {
+		TLS() (tls.ConnectionState, bool)
+	}); ok {
+		if state, ok := c.TLS(); ok {
+			return state.PeerCertificates
+		}
+	}
+	return nil
 }
 
 // Close stops listening, lets answers under way finish for up to a second and

@@ -13,6 +13,8 @@ import (
 // adminSettings are the lines of the AdminServer that matter together.
 type adminSettings struct {
 	off        bool
+	unified    bool // TLS too
+	forced     bool // TLS alone
 	host, port string
 }
 
@@ -42,9 +44,15 @@ func adminKeys() []key {
 			set:  setIntOff(func(c *server.Config) *int { return &c.AdminSnapshotIntervalMillis })},
 		{name: "admin.restore.enabled", check: boolean, note: "not used: the command restore is refused always, since one member cannot have another state than the rest"},
 		{name: "admin.httpVersion", check: anyNumber, note: "not used: HTTP 1.1 is spoken"},
-		{name: "admin.portUnification", check: boolean, refuse: noHTTPS},
-		{name: "admin.forceHttps", check: boolean, refuse: noHTTPS},
-		{name: "admin.needClientAuth", check: boolean, note: "not used: " + noHTTPS},
+		{name: "admin.portUnification", check: boolean,
+			help: "take HTTPS too, by the stores of `ssl.quorum.*`; default false",
+			set:  func(r *reader, _ property, v value) { r.admin.unified = v.on }},
+		{name: "admin.forceHttps", check: boolean,
+			help: "take HTTPS alone, by the same stores; default false",
+			set:  func(r *reader, _ property, v value) { r.admin.forced = v.on }},
+		{name: "admin.needClientAuth", check: boolean,
+			help: "refuse its clients without a certificate; default false",
+			set:  setBool(func(c *server.Config) *bool { return &c.AdminNeedClientAuth })},
 	}
 }
 
@@ -70,6 +78,12 @@ func (r *reader) finishAdmin() {
 		port = r.admin.port
 	}
 	r.cfg.AdminAddr = net.JoinHostPort(host, port)
+	switch {
+	case r.admin.forced:
+		r.cfg.AdminTLS = server.AdminSecure
+	case r.admin.unified:
+		r.cfg.AdminTLS = server.AdminEither
+	}
 }
 
 // keepProperty notes a setting under the name that it has as a property of the

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	noHTTPS  = "Holt has no HTTPS yet"
+	noHTTPS  = "Holt shows metrics in plaintext alone, as ZooKeeper 3.9 does"
 	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
 	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
 )

@@ -179,6 +179,9 @@ func effective() map[string]func(*server.Config) string {
 		"admin.commandURL":              func(c *server.Config) string { return c.AdminCommandURL },
 		"admin.snapshot.enabled":        boolean(func(c *server.Config) bool { return !c.AdminSnapshotDisabled }),
 		"admin.rateLimiterIntervalInMS": number(func(c *server.Config) int { return c.AdminSnapshotIntervalMillis }),
+		"admin.portUnification":         boolean(func(c *server.Config) bool { return c.AdminTLS != server.AdminPlain }),
+		"admin.forceHttps":              boolean(func(c *server.Config) bool { return c.AdminTLS == server.AdminSecure }),
+		"admin.needClientAuth":          boolean(func(c *server.Config) bool { return c.AdminNeedClientAuth }),
 		"admin.idleTimeout":             number(func(c *server.Config) int { return c.AdminIdleTimeoutMillis }),
 
 		"audit.enable": boolean(func(c *server.Config) bool { return c.Audit }),
