@@ -51,15 +51,18 @@ type control struct {
 	holders sync.WaitGroup // counts held; nobody joins once closing is set
 }
 
-// serveControl opens the socket and removes what an earlier run left.
-func (s *Server) serveControl() error {
+// serveControl opens the socket and removes what an earlier run left. Where there can be no
+// socket, as on some network file systems, clients are served all the same.
+func (s *Server) serveControl() {
 	dir := filepath.Join(s.cfg.DataDir, checkpointsDir)
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove old checkpoints: %w", err)
+	err := os.RemoveAll(dir)
+	var l net.Listener
+	if err == nil {
+		l, err = listenControl(s.cfg.DataDir)
 	}
-	l, err := listenControl(s.cfg.DataDir)
 	if err != nil {
-		return fmt.Errorf("open control socket: %w", err)
+		s.log.Warn("no control socket: this member has to be stopped for a backup or export", zap.Error(err))
+		return
 	}
 	c := &control{s: s, done: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -72,7 +75,6 @@ func (s *Server) serveControl() error {
 			s.log.Error("control socket", zap.Error(err))
 		}
 	}()
-	return nil
 }
 
 // close ends all connections, and with them the checkpoints.

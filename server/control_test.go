@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"holt/wire"
 	"holt/znode/store"
@@ -63,5 +65,21 @@ func TestControlCheckpoint(t *testing.T) {
 	}
 	if nc, err := DialControl(dir); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("after the end: %v, %v", nc, err)
+	}
+}
+
+// Where there can be no socket clients are served all the same.
+func TestControlImpossible(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, ControlSocket, "in the way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.WarnLevel)
+	s := newServer(t, func(c *Config) {
+		c.FS, c.DataDir, c.Control, c.Logger = vfs.Default, dir, true, zap.New(core)
+	})
+	connect(t, s, wire.ConnectRequest{TimeoutMillis: 10_000})
+	if logs.FilterMessageSnippet("no control socket").Len() != 1 {
+		t.Errorf("logged %v", logs.All())
 	}
 }

@@ -171,9 +171,7 @@ func (s *Server) start() error {
 	s.auditSelf(audit.ServerStart, audit.Success)
 	s.serveOperators()
 	if s.cfg.Control {
-		if err := s.serveControl(); err != nil {
-			return err
-		}
+		s.serveControl()
 	}
 	s.wg.Add(3)
 	go s.runTicker()

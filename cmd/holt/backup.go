@@ -88,7 +88,7 @@ func (a *app) backupCreate(cfg backup.CreateConfig, to string, keep int, asJSON 
 	s, err := r.Create(cfg)
 	bar.end()
 	if err != nil {
-		return err
+		return backupError(err)
 	}
 	if keep > 0 {
 		if _, err := r.Keep(keep); err != nil {
@@ -194,6 +194,8 @@ func backupError(err error) error {
 		return &exitError{4, err}
 	case errors.Is(err, server.ErrInUse):
 		return &exitError{exitUsage, err}
+	case diskFailed(err):
+		return &exitError{exitFailed, err}
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -77,10 +78,20 @@ func migrationError(err error) error {
 	switch {
 	case errors.Is(err, server.ErrInUse), errors.Is(err, zkfile.ErrNothing), errors.Is(err, migrate.ErrConfig):
 		return &exitError{exitUsage, err}
-	case errors.As(err, new(*zkfile.DamageError)):
+	case errors.As(err, new(*zkfile.DamageError)), diskFailed(err):
 		return &exitError{exitFailed, err}
 	}
 	return err
+}
+
+// diskFailed reports whether err is about a disk that takes or gives nothing more.
+func diskFailed(err error) bool {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *app) newExport() *cobra.Command {

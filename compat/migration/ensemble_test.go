@@ -13,14 +13,15 @@ import (
 )
 
 // TestMoveEnsemble moves three members there and back: the files of the one with the highest
-// zxid are imported for each member, what one member exports is given to each server.
+// zxid are imported for each member, what one member exports is given to each server. In between a
+// member is added that has imported nothing.
 func TestMoveEnsemble(t *testing.T) {
 	target.Kind(t)
 	settings := []string{"skipACL=yes", "extendedTypesEnabled=true", "maxClientCnxns=0"}
 	layOut := func(kind ensemble.Kind, extra ...string) *ensemble.Ensemble {
 		e := must[*ensemble.Ensemble](t)(ensemble.New(t.Context(), ensemble.Config{
 			Kind: kind, Members: 3, Dir: t.TempDir(), Settings: append(settings, extra...),
-			Properties: []string{"zookeeper.extendedTypesEnabled=true"}, HeapMiB: 300,
+			Properties: []string{"zookeeper.extendedTypesEnabled=true"}, HeapMiB: 300, Reconfigurable: true,
 		}))
 		t.Cleanup(func() { closeQuietly(e) })
 		return e
@@ -57,6 +58,9 @@ func TestMoveEnsemble(t *testing.T) {
 		synced(t, c)
 		compareTrees(t, tree(t, c), before)
 	}
+	add(t, second, c)
+	c = dial(t, second.Addrs()[3], client.Options{Session: c.Session(), LastZxid: last})
+	compareTrees(t, tree(t, c), before)
 	must[wire.Stat](t)(c.SetData(t.Context(), "/a", []byte("here"), -1))
 	before, last = tree(t, c), c.LastZxid()
 	newest = stop(second)
@@ -70,6 +74,24 @@ func TestMoveEnsemble(t *testing.T) {
 		c = dial(t, addr, client.Options{Session: c.Session(), LastZxid: last})
 		synced(t, c)
 		compareTrees(t, tree(t, c), before)
+	}
+}
+
+// add makes a member that has no data yet a voter.
+func add(t *testing.T, e *ensemble.Ensemble, c *client.Conn) {
+	t.Helper()
+	m := must[*ensemble.Member](t)(e.Newcomer(e.Members()))
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if err := m.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	joining := fmt.Sprintf("server.%d=%s", m.ID(), m.Spec)
+	if _, _, err := c.Reconfig(ctx, &wire.ReconfigRequest{JoiningServers: &joining, CurConfigID: -1}); err != nil {
+		t.Fatal(err)
 	}
 }
 
