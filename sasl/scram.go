@@ -119,7 +119,8 @@ func ParseSCRAM(s string) (SCRAMCredential, error) {
 // SCRAM is one of the SCRAM mechanisms (RFC 5802), without channel binding.
 type SCRAM struct {
 	name   string
-	server *scram.Server
+	hash   func() hash.Hash
+	lookup func(user string) SCRAMCredential
 }
 
 // NewSCRAM makes a mechanism by its name. lookup finds a user's credential; it is called
@@ -128,24 +129,19 @@ type SCRAM struct {
 // A user that there is not is asked for a password all the same, so that names cannot
 // be found out. Differs from Kafka, which says so at once.
 func NewSCRAM(mechanism string, lookup func(user string) (SCRAMCredential, bool)) (*SCRAM, error) {
-	gen, err := scramGenerator(mechanism)
+	newHash, err := scramHash(mechanism)
 	if err != nil {
 		return nil, err
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret) // crypto/rand never fails
-	server, err := gen.NewServer(func(user string) (scram.StoredCredentials, error) {
+	return &SCRAM{mechanism, newHash, func(user string) SCRAMCredential {
 		c, ok := lookup(user)
 		if !ok {
-			c = nobody(secret, user, gen().Size())
+			c = nobody(secret, user, newHash().Size())
 		}
-		return scram.StoredCredentials{KeyFactors: scram.KeyFactors{Salt: string(c.Salt), Iters: c.Iterations},
-			StoredKey: c.StoredKey, ServerKey: c.ServerKey}, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make %s: %w", mechanism, err)
-	}
-	return &SCRAM{mechanism, server}, nil
+		return c
+	}}, nil
 }
 
 func scramGenerator(mechanism string) (scram.HashGeneratorFcn, error) {
@@ -174,34 +170,34 @@ func (s *SCRAM) Name() string { return s.name }
 
 // Begin starts a conversation of two steps.
 func (s *SCRAM) Begin() Conversation {
-	return &scramConversation{name: s.name, conv: s.server.NewConversation()}
+	return &scramConversation{name: s.name, server: scramServer{hash: s.hash, lookup: s.lookup, nonce: newNonce}}
 }
 
 type scramConversation struct {
-	name string
-	conv *scram.ServerConversation
-	over bool
+	name   string
+	server scramServer
+	over   bool
 }
 
 func (c *scramConversation) Step(token []byte) ([]byte, bool, error) {
 	if c.over {
 		return nil, false, ErrOver
 	}
-	answer, err := c.conv.Step(string(token))
-	if err == nil && !c.conv.Done() {
+	answer, err := c.server.next(string(token))
+	if err == nil && c.server.step < 2 {
 		return []byte(answer), false, nil
 	}
 	c.over = true
 	if err != nil {
-		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.conv.Username(), ErrCredentials)
+		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.server.user, ErrCredentials)
 	}
-	if authzid := c.conv.AuthzID(); authzid != "" && authzid != c.conv.Username() {
-		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.conv.Username(), ErrAuthorizationID)
+	if authzid := c.server.authzid; authzid != "" && authzid != c.server.user {
+		return nil, false, fmt.Errorf("%s of user %.60q: %w", c.name, c.server.user, ErrAuthorizationID)
 	}
 	return []byte(answer), true, nil
 }
 
-func (c *scramConversation) User() string { return c.conv.Username() }
+func (c *scramConversation) User() string { return c.server.user }
 
 // SCRAMInitial reports whether a client's first token is one of SCRAM: it begins with what the client
 // says about channel bindings.
