@@ -25,6 +25,8 @@ type Config struct {
 	Dir string
 	// Settings are further lines of every broker's server.properties; they win over the defaults.
 	Settings []string
+	// Lines are further ones of one broker's; they win over Settings.
+	Lines func(b *Broker) []string
 	// HeapMiB bounds each broker's heap; 0 means 512.
 	HeapMiB int
 	// Holt is the path of the command holt, whose brokers run then. Empty runs Apache Kafka's.
@@ -67,7 +69,11 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 			b.saslPort = ports[n+i]
 		}
 		c.brokers = append(c.brokers, b)
-		if err := b.layOut(append(defaults(cfg, n), cfg.Settings...)); err != nil {
+		settings := append(defaults(cfg, n), cfg.Settings...)
+		if cfg.Lines != nil {
+			settings = append(settings, cfg.Lines(b)...)
+		}
+		if err := b.layOut(settings); err != nil {
 			return nil, fmt.Errorf("lay out %s: %w", b.name(), err)
 		}
 	}

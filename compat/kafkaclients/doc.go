@@ -43,5 +43,9 @@
 //
 // Clients are fetched by their package managers into compat/.cache, once.
 //
-// Left out: TLS, SASL, and the failure of a broker under load (see compat/kafka).
+// TestSecured has the console clients in Java, kcat and franz-go connect over TLS, with
+// and without certificates of their own, and by SASL, to brokers that talk to each
+// other in the same way and ask an authorizer.
+//
+// Left out: the failure of a broker under load (see compat/brokerkills).
 package kafkaclients

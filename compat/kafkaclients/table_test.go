@@ -19,6 +19,13 @@ all brokers were stopped and started. tools-3 and tools-4 are Kafka's command-li
 
 // pageTail is what it says below, with the lines of testdata/franzgo.txt at the end.
 const pageTail = `
+## TLS and SASL
+
+TestSecured, which "make test-kafka-clients" runs too, has Kafka's console clients in Java (3.9.2), kcat (librdkafka 2.0.2) and franz-go write and
+read over TLS, over TLS with a certificate of the client's, and by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, in the clear and over TLS. The three
+brokers have their certificates as PEM, PKCS12 and JKS, as openssl and keytool make them, authenticate to each other over SASL_SSL, and ask an
+authorizer. Wrong passwords, missing certificates and topics of others are refused.
+
 ## franz-go's own tests
 
 "make test-franz-go" runs all tests of franz-go's package kgo, as its module has them, against the same three brokers: topics, producing, consumer
