@@ -170,7 +170,7 @@ func (s *SCRAM) Name() string { return s.name }
 
 // Begin starts a conversation of two steps.
 func (s *SCRAM) Begin() Conversation {
-	return &scramConversation{name: s.name, server: scramServer{hash: s.hash, lookup: s.lookup, nonce: newNonce}}
+	return &scramConversation{name: s.name, server: scramServer{hash: s.hash, lookup: s.lookup, nonce: scramNonce}}
 }
 
 type scramConversation struct {

@@ -31,8 +31,8 @@ type scramServer struct {
 	cred             SCRAMCredential
 }
 
-// newNonce is the server's part of a nonce.
-func newNonce() string {
+// scramNonce is the server's part of a nonce.
+func scramNonce() string {
 	var b [18]byte
 	rand.Read(b[:]) // crypto/rand never fails
 	return base64.RawStdEncoding.EncodeToString(b[:])

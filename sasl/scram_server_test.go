@@ -78,7 +78,7 @@ func TestSCRAMNonceTwice(t *testing.T) {
 func TestSCRAMLibrary(t *testing.T) {
 	for _, mechanism := range []string{SCRAMSHA256, SCRAMSHA512} {
 		for _, user := range []string{"alice", "a=b,c", "ältere"} {
-			s := scramServerOf(t, mechanism, user, "p,=w", newNonce(), []byte("salt of some length"))
+			s := scramServerOf(t, mechanism, user, "p,=w", scramNonce(), []byte("salt of some length"))
 			gen := map[string]scram.HashGeneratorFcn{SCRAMSHA256: scram.SHA256, SCRAMSHA512: scram.SHA512}[mechanism]
 			cl, err := gen.NewClientUnprepped(user, "p,=w", "")
 			if err != nil {
