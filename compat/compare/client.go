@@ -21,6 +21,7 @@ type client struct {
 	await  []expected // replies that have not come, in order
 	out    []byte     // to be sent
 	ticket ticket     // of its latest session
+	login  challenge
 }
 
 // writeTimeout bounds sending to a server that does not read.
@@ -43,7 +44,7 @@ func (cl *client) request(s *Step, canon *Canon, end bool) {
 	}
 	var mark int
 	cl.out, mark = wire.BeginFrame(cl.out)
-	cl.out = wire.EndFrame(s.appendPayload(cl.out, xid, canon.real), mark)
+	cl.out = wire.EndFrame(cl.login.filled(s).appendPayload(cl.out, xid, canon.real), mark)
 	if s.Code == wire.OpPing {
 		xid = int32(wire.XidPing)
 	}
@@ -122,7 +123,8 @@ func (r *Run) single(cl *client, s *Step) {
 			return
 		}
 	}
-	if cl.conn != nil {
+	// Whoever demands a login refuses a ping before it.
+	if cl.conn != nil && !cl.login.pending {
 		r.sendEnd(cl)
 		r.drain(cl)
 	}
@@ -216,6 +218,9 @@ func (r *Run) frame(cl *client, payload []byte) {
 	}
 	switch {
 	case f.Kind != Stray:
+		if f.Op == wire.OpSASL {
+			cl.login.hear(f.Data)
+		}
 		r.canon.reply(f.Op, f.Data)
 	case len(cl.await) > 0 && cl.await[0].op == wire.OpCreateSession:
 		// The original answers it with a ConnectResponse, which has no xid.
@@ -258,6 +263,7 @@ func (r *Run) dial(cl *client, member string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cl.name, err)
 	}
+	cl.login = challenge{}
 	cl.conn, cl.frames, cl.xid, cl.await = c, wire.NewFrameReader(c, frameMax), 0, cl.await[:0]
 	return nil
 }

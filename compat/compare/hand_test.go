@@ -2,6 +2,7 @@ package compare
 
 import (
 	"flag"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 //
 //	server [members=3] [NAME=VALUE]...
 //	    Start the servers with these lines of zoo.cfg; D:NAME=VALUE is a property of the
-//	    original's JVM. With members each of them is an ensemble of so many. Without the
+//	    original's JVM, and FILES in a value the path of the directory files. With members each of them is an ensemble of so many. Without the
 //	    command they start with the first script.
 //	run [accept=NAME] [original=skip]
 //	    Run the steps of the input (see Parse) and print what the clients see. Sessions stay
@@ -48,7 +49,7 @@ func TestHand(t *testing.T) {
 						arg.Scan(t, 0, &members)
 						continue
 					}
-					settings = append(settings, arg.Key+"="+strings.Join(arg.Vals, ","))
+					settings = append(settings, arg.Key+"="+strings.ReplaceAll(strings.Join(arg.Vals, ","), "FILES", files(t)))
 				}
 				h.start(members, settings)
 				return ""
@@ -59,6 +60,14 @@ func TestHand(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+func files(t *testing.T) string {
+	dir, err := filepath.Abs("files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // hand is a file being run.
