@@ -16,6 +16,9 @@ func (c *Config) auth() auth.Config {
 		SASL: c.SASL, SASLScheme: c.SASLScheme, EnsembleScheme: c.EnsembleScheme, EnsembleNames: c.EnsembleNames}
 }
 
+// SASLMechanisms are the names that SASLConfig.Mechanisms may have.
+func SASLMechanisms() []string { return auth.SASLMechanisms() }
+
 // ValidateAuthRules says what is wrong with SASLConfig.Rules.
 func ValidateAuthRules(rules string) error { return auth.ParseRules(rules) }
 

@@ -191,6 +191,23 @@ func TestHowToTLS(t *testing.T) {
 	}
 }
 
+// TestHowToAuthenticate runs docs/how-to/authentication.md, but for Kerberos, which needs a KDC:
+// compat/clients runs that.
+func TestHowToAuthenticate(t *testing.T) {
+	if out, err := exec.Command("openssl", "version").CombinedOutput(); err != nil {
+		t.Skipf("openssl: %v %s; apt-get install openssl", err, out)
+	}
+	h := newHowTo(t)
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(h.dir, "bin", "zkcli"), "../zkcli").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	h.run("sed 's#/var/lib/zookeeper#/var/lib/holt#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\n")
+	h.page("authentication.md", 4)
+	if _, _, err := h.dial().GetData(t.Context(), "/", false); !errors.Is(err, wire.ErrSessionClosedRequireSaslAuth) {
+		t.Errorf("everybody is let in: %v", err)
+	}
+}
+
 // TestHowToMonitor runs docs/how-to/monitoring.md, and holds alerts.yml to the metrics that there are.
 func TestHowToMonitor(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {

@@ -29,6 +29,9 @@ type SASLConfig struct {
 	Rules string
 	// DefaultRealm is the realm whose principals the rule DEFAULT is for; "" is none's.
 	DefaultRealm string
+	// Mechanisms are those that clients may use, all that there are credentials for if empty
+	// [sasl.mechanisms, which ZooKeeper does not know].
+	Mechanisms []string
 	// Keytab is the path of the file with the keys of Principal, zookeeper/host@REALM; clients log in by
 	// GSSAPI then [options of the JAAS file's Krb5LoginModule].
 	Keytab, Principal string
@@ -140,7 +143,10 @@ func (x *SASLExchange) Step(token []byte) (answer []byte, ids []wire.Identity, e
 		return nil, nil, fmt.Errorf("a token of %d bytes, the most is %d", len(token), saslTokenMax)
 	}
 	if x.conv == nil {
-		x.conv = x.server.begin(token)
+		if x.conv, err = x.server.begin(token); err != nil {
+			x.end()
+			return nil, nil, err
+		}
 	}
 	answer, done, err := x.conv.Step(token)
 	if err != nil {
@@ -169,15 +175,22 @@ func (x *SASLExchange) end() { x.over, x.conv = true, nil }
 //
 // Differs from ZooKeeper, which does not know SCRAM, and has GSSAPI alone where the JAAS section has
 // Krb5LoginModule.
-func (s *saslServer) begin(first []byte) sasl.Conversation {
-	if s.gssapi != nil && gssapi.Initial(first) {
-		return s.gssapi.Begin()
+func (s *saslServer) begin(first []byte) (sasl.Conversation, error) {
+	name, begin := sasl.DigestMD5, s.digest.Begin
+	switch {
+	case s.gssapi != nil && gssapi.Initial(first):
+		name, begin = gssapi.Name, s.gssapi.Begin
+	case sasl.SCRAMInitial(first):
+		name, begin = s.scram.Name(), s.scram.Begin
 	}
-	if sasl.SCRAMInitial(first) {
-		return s.scram.Begin()
+	if len(s.cfg.Mechanisms) > 0 && !slices.Contains(s.cfg.Mechanisms, name) {
+		return nil, fmt.Errorf("the client uses %s, which is not among sasl.mechanisms", name)
 	}
-	return s.digest.Begin()
+	return begin(), nil
 }
+
+// SASLMechanisms are the names that SASLConfig.Mechanisms may have.
+func SASLMechanisms() []string { return []string{sasl.DigestMD5, sasl.SCRAMSHA256, gssapi.Name} }
 
 // identity is who stands in ACLs for an authentication id.
 //

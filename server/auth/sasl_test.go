@@ -82,6 +82,17 @@ func TestSASLLogin(t *testing.T) {
 	}
 }
 
+func TestSASLMechanisms(t *testing.T) {
+	for _, allowed := range SASLMechanisms() {
+		for mechanism, client := range clients(t, "bob", "builder") {
+			_, err := login(t, Config{SASL: &SASLConfig{Users: map[string]string{"bob": "builder"}, Mechanisms: []string{allowed}}}, client)
+			if (err == nil) != (mechanism == allowed) || (err != nil && !strings.Contains(err.Error(), "the client uses "+mechanism)) {
+				t.Errorf("%s where only %s is allowed: %v", mechanism, allowed, err)
+			}
+		}
+	}
+}
+
 func TestSASLBounds(t *testing.T) {
 	r, err := New(Config{})
 	if err != nil {

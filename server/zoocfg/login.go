@@ -13,6 +13,17 @@ import (
 // jaasSectionDefault is the section of a JAAS file that is about clients of this server.
 const jaasSectionDefault = "Server"
 
+// mechanisms checks a list of names.
+func mechanisms(s string) (value, error) {
+	s = strings.ToUpper(s)
+	for _, name := range commaList(s) {
+		if !slices.Contains(server.SASLMechanisms(), name) {
+			return value{}, fmt.Errorf("%s is none of %s", name, strings.Join(server.SASLMechanisms(), ", "))
+		}
+	}
+	return text(s)
+}
+
 func (r *reader) addSuperUser(_ property, v value) {
 	if v.text != "" {
 		r.sasl.SuperUsers = append(r.sasl.SuperUsers, v.text)

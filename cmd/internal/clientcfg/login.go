@@ -1,6 +1,7 @@
 package clientcfg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (l *loader) module(m sasl.LoginModule, mechanism string) (login, error) {
 func (l *loader) kerberos(options map[string]string) (login, error) {
 	c := gssapi.Credentials{Krb5Conf: l.settings[krb5Key], Keytab: strings.TrimPrefix(options["keyTab"], "file:"), Principal: options["principal"]}
 	if c.Krb5Conf == "" {
-		c.Krb5Conf = krb5ConfDefault
+		c.Krb5Conf = cmp.Or(os.Getenv("KRB5_CONFIG"), krb5ConfDefault)
 	}
 	if c.Keytab == "" {
 		c.Cache = options["ticketCache"]
