@@ -52,6 +52,7 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 	e.counter("bytes_received_count", "bytes of requests received", bytes.in.Load())
 	e.counter("response_bytes", "bytes of replies", bytes.out.Load())
 	e.counter("watch_bytes", "bytes of notifications", bytes.watch.Load())
+	s.exportTLS(e)
 	s.exportWatches(e)
 	s.exportAudit(e)
 	s.exportSnapshots(e)

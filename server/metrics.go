@@ -29,6 +29,7 @@ type Metrics struct {
 	RequestsThrottled, OpsThrottled, LargeRequestsRejected metric.Counter
 	AuthFailed                                             metric.Counter
 	HandshakesFailed, HandshakesExceeded                   metric.Counter // of TLS
+	PlainRemote, PlainLocal                                metric.Counter // connections without TLS where there could be some
 	SessionsExpired                                        metric.Counter
 	Revalidations                                          metric.Counter   // sessions that clients came back to
 	ConnectionsDropped, SessionlessExpired                 metric.Counter   // by clients, and of clients that said nothing

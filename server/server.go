@@ -193,6 +193,8 @@ func (s *Server) portKind(l net.Listener) portKind {
 		return portSecure
 	case s.cfg.TLS.Unified:
 		return portEither
+	case s.cfg.TLS.serves():
+		return portPlainToo
 	}
 	return portPlain
 }

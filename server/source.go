@@ -25,6 +25,7 @@ func (s *Server) Status() admin.Status {
 		Received:    s.metrics.PacketsReceived.Load(),
 		Sent:        s.metrics.PacketsSent.Load(),
 		AuthFailed:  s.metrics.AuthFailed.Load(),
+		PlainRemote: int(s.metrics.PlainRemote.Load()), PlainLocal: int(s.metrics.PlainLocal.Load()),
 		Connections: s.connected(),
 	}
 	s.metrics.latencies(&st)
@@ -169,6 +170,7 @@ func (c *conn) show() admin.Connection {
 	st := &c.stats
 	v := admin.Connection{
 		Remote:      c.remote,
+		Secure:      c.secured.Load(),
 		Outstanding: int64(c.queued.Load()),
 		Received:    st.in.Load(), Sent: st.out.Load(),
 		Session:     c.sessionID(),

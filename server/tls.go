@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"holt/server/admin"
 	"holt/server/secure"
 	"holt/wire"
 )
@@ -82,9 +84,10 @@ func (t *TLS) peers() bool { return t.PeersOn || t.PeersEither }
 type portKind byte
 
 const (
-	portPlain  portKind = iota
-	portSecure          // TLS alone
-	portEither          // the first bytes tell
+	portPlain    portKind = iota
+	portPlainToo          // plaintext, counted since clients could use TLS
+	portSecure            // TLS alone
+	portEither            // the first bytes tell
 )
 
 // security is the server's part of TLS.
@@ -189,7 +192,7 @@ func (c *conn) secure(first [4]byte) ([4]byte, error) {
 	hello := secure.Hello(first)
 	m := c.srv.metrics
 	switch {
-	case c.port == portPlain && hello:
+	case c.port <= portPlainToo && hello:
 		c.complain("the client uses TLS on the plaintext port", "have it connect to secureClientPort, or set client.portUnification=true")
 		return first, errWrongPort
 	case c.port == portSecure && !hello:
@@ -197,6 +200,7 @@ func (c *conn) secure(first [4]byte) ([4]byte, error) {
 		c.complain("the client does not use TLS", "have it use TLS, or connect to clientPort")
 		return first, errWrongPort
 	case !hello:
+		c.countPlain()
 		return first, nil
 	}
 	if err := c.shakeHands(); err != nil {
@@ -244,7 +248,36 @@ func (c *conn) shakeHands() error {
 		}
 		c.srv.log.Debug("client showed a certificate", zap.String("remote", c.remote), zap.String("subject", c.subject))
 	}
+	c.secured.Store(true)
 	return nc.SetWriteDeadline(time.Time{})
+}
+
+// countPlain counts a connection without TLS, where there could be some. ZooKeeper:
+// NettyServerCnxnFactory, with the default factory it counts none.
+func (c *conn) countPlain() {
+	if addr, err := netip.ParseAddr(c.host); err == nil && !addr.IsLoopback() {
+		c.srv.metrics.PlainRemote.Inc()
+	} else {
+		c.srv.metrics.PlainLocal.Inc()
+	}
+}
+
+// exportTLS shows what an operator has to watch.
+func (s *Server) exportTLS(e exporter) {
+	e.gauge("non_mtls_remote_conn_count", "connections without TLS from other machines, while clients may use it", s.metrics.PlainRemote.Load())
+	e.gauge("non_mtls_local_conn_count", "connections without TLS from this machine, while clients may use it", s.metrics.PlainLocal.Load())
+	exportEnd(e, "clients", s.security.source)
+	exportEnd(e, "members", s.security.peerSource)
+}
+
+func exportEnd(e exporter, whose string, source *secure.Source) {
+	if source == nil {
+		return
+	}
+	if end, ok := source.Expires(); ok {
+		e.visit(&admin.Metric{Name: "holt_tls_certificate_end_seconds", Help: "Unix time at which this member's certificate ends, for clients and for members",
+			Label: "for", LabelValue: whose, Kind: admin.Gauge, Value: float64(end.Unix())})
+	}
 }
 
 // SecureClientAddr is the address of the port for TLS, nil if there is none.

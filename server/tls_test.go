@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"holt/server/admin"
 	"holt/server/secure"
 	"holt/server/secure/securetest"
 	"holt/wire"
@@ -286,5 +287,44 @@ func TestLargeTraffic(t *testing.T) {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestOperatorsSeeTLS: which connections are secure, how many are not, and when the
+// certificate ends.
+func TestOperatorsSeeTLS(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	s, _ := tlsServer(t, ca, nil)
+	if _, err := dialTLS(t, s.SecureClientAddr(), ca.Settings(t, "client")); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := client.Dial(t.Context(), s.ClientAddr().String(), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Abort()
+	var secured, others int
+	s.Connections(func(c *admin.Connection) bool {
+		if c.Secure {
+			secured++
+		} else {
+			others++
+		}
+		return true
+	})
+	if secured != 1 || others != 1 {
+		t.Errorf("%d secure connections and %d others, want one of each", secured, others)
+	}
+	if st := s.Status(); st.PlainLocal != 1 || st.PlainRemote != 0 {
+		t.Errorf("%d and %d connections without TLS, want 1 and 0", st.PlainLocal, st.PlainRemote)
+	}
+	values := map[string]float64{}
+	s.Metrics(func(m *admin.Metric) { values[m.Name] = m.Value })
+	left := time.Until(time.Unix(int64(values["holt_tls_certificate_end_seconds"]), 0))
+	if left < 50*time.Minute || left > time.Hour {
+		t.Errorf("the certificate ends in %v", left)
+	}
+	if values["non_mtls_local_conn_count"] != 1 {
+		t.Errorf("non_mtls_local_conn_count %v", values["non_mtls_local_conn_count"])
 	}
 }
