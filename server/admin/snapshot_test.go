@@ -18,7 +18,7 @@ type fakeSnapshot struct {
 	writes int // so far
 	fails  int // the write that fails, from 1; 0: none
 	saved  bool
-	closed bool
+	closed chan struct{} // closed by Close, after which the test may look
 }
 
 func (s *fakeSnapshot) Zxid() wire.Zxid { return 0x123 }
@@ -37,14 +37,21 @@ func (s *fakeSnapshot) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (s *fakeSnapshot) Save(int64) error { s.saved = true; return nil }
-func (s *fakeSnapshot) Close() error     { s.closed = true; return nil }
+func (s *fakeSnapshot) Close() error     { close(s.closed); return nil }
 
 func TestSnapshotStatuses(t *testing.T) {
-	var s fakeSnapshot
-	takeErr := error(nil)
+	var s *fakeSnapshot
+	var takeErr error
+	taken := make(chan *fakeSnapshot, 1) // those that were taken
 	words := NewWords(WordsConfig{Source: recorded(Standalone)})
 	c := NewCommands(CommandsConfig{Words: words, Authorize: func(*http.Request, string, []byte) Access { return Granted },
-		Snapshots: SnapshotConfig{Take: func() (Snapshot, error) { return &s, takeErr }}})
+		Snapshots: SnapshotConfig{Take: func() (Snapshot, error) {
+			if takeErr != nil {
+				return nil, takeErr
+			}
+			taken <- s
+			return s, nil
+		}}})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +94,8 @@ func TestSnapshotStatuses(t *testing.T) {
 		{method: "GET", path: "restore", code: 405},
 		{method: "POST", path: "restore", code: 503},
 	} {
-		s, takeErr = tc.snapshot, tc.take
+		s, takeErr = &tc.snapshot, tc.take
+		s.closed = make(chan struct{})
 		code, n, err := ask(tc.method, tc.path)
 		switch {
 		case tc.broken:
@@ -99,8 +107,13 @@ func TestSnapshotStatuses(t *testing.T) {
 		case code == 200 && s.size > 0 && n != s.size:
 			t.Errorf("%s: %d bytes, want %d", tc.path, n, s.size)
 		}
-		if took := s.writes > 0; took && !s.closed || s.saved != (tc.path == "snapshot?streaming=false") {
-			t.Errorf("%s: closed %v, saved %v", tc.path, s.closed, s.saved)
+		select {
+		case <-taken:
+			<-s.closed // or the test hangs
+		default:
+		}
+		if s.saved != (tc.path == "snapshot?streaming=false") {
+			t.Errorf("%s: saved %v", tc.path, s.saved)
 		}
 	}
 	if got := c.Snapshots(); got.Errors.Load() != 3 || got.Limited.Load() != 0 {
