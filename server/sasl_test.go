@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/zap"
@@ -176,5 +177,50 @@ func TestSASLEnforced(t *testing.T) {
 	conn.saslLogin("bob", "builder")
 	if h := conn.call(wire.OpGetData, &wire.GetDataRequest{Path: "/"}, nil); h.Err != wire.OK {
 		t.Errorf("after it: %v", h.Err)
+	}
+}
+
+// TestManyLogins: connections log in at once, by both mechanisms with passwords, and each is who it is.
+func TestManyLogins(t *testing.T) {
+	s := newServer(t, func(cfg *Config) {
+		withUsers(cfg)
+		for i := range 20 {
+			cfg.SASL.Users[fmt.Sprint("user", i)] = fmt.Sprint("password", i)
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range 60 {
+		conn := connect(t, s, wire.ConnectRequest{})
+		wg.Go(func() {
+			user, password := fmt.Sprint("user", i%20), fmt.Sprint("password", i%20)
+			if i%2 == 0 {
+				scramLogin(conn, user, password)
+			} else {
+				conn.saslLogin(user, password)
+			}
+			if got, want := conn.whoAmI(), "[{ip 127.0.0.1} {sasl "+user+"}]"; got != want {
+				t.Errorf("whoAmI = %s, want %s", got, want)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func scramLogin(c *rawConn, user, password string) {
+	client, err := sasl.NewSCRAMClient(sasl.SCRAMSHA256, user, password)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	var challenge []byte
+	for {
+		token, done, err := client.Step(challenge)
+		if err != nil {
+			c.t.Errorf("%s: %v", user, err)
+		}
+		if done || err != nil {
+			return
+		}
+		_, challenge = c.saslStep(token)
 	}
 }

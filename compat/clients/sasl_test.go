@@ -15,6 +15,11 @@ import (
 // superuser.
 func saslServer(t *testing.T, settings ...string) *ensemble.Ensemble {
 	t.Helper()
+	return saslServers(t, 1, settings...)
+}
+
+func saslServers(t *testing.T, members int, settings ...string) *ensemble.Ensemble {
+	t.Helper()
 	jaas := jaasFile(t, `Server {
   org.apache.zookeeper.server.auth.DigestLoginModule required
     user_bob="builder's \"secret\""
@@ -22,6 +27,7 @@ func saslServer(t *testing.T, settings ...string) *ensemble.Ensemble {
     user_root="toor";
 };`)
 	return target.Start(t, ensemble.Config{
+		Members: members,
 		Settings: append([]string{
 			"authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider", "superUser=root"}, settings...),
 		Properties: []string{"java.security.auth.login.config=" + jaas},
@@ -91,6 +97,26 @@ func TestJavaSASLEnforced(t *testing.T) {
 	bob := talkJavaAs(t, o, e.Addrs()[0], digestModule("bob", `builder's \"secret\"`))
 	bob.expect(`state:SaslAuthenticated`)
 	bob.ask("ls /", `\[zookeeper\]\n`)
+	bob.send("quit")
+	bob.wait()
+}
+
+// TestJavaSASLFailover: a client that has to log in does so at the member that it moves to, and keeps its
+// session, ephemerals and watches.
+func TestJavaSASLFailover(t *testing.T) {
+	target.Kind(t)
+	o, e := original(t), saslServers(t, 3, "sessionRequireClientSASLAuth=true")
+	addrs := strings.Join(e.Addrs(), ",")
+	bob := talkJavaAs(t, o, addrs, digestModule("bob", `builder's \"secret\"`))
+	bob.expect(`state:SaslAuthenticated`)
+	bob.ask("create -e /mine v sasl:bob:cdrwa", `Created /mine\n`)
+	session := bob.ask("stat /mine", `ephemeralOwner = (0x[0-9a-f]+)\n`)[1]
+	bob.ask("get -w /mine", `v\n`)
+	killMember(t, e, serverOfSession(t, e, session))
+	bob.expect(`WatchedEvent state:Disconnected`)
+	bob.expect(`WatchedEvent state:SaslAuthenticated`)
+	bob.ask("stat /mine", `ephemeralOwner = `+session+`\n`)
+	bob.ask("set /mine w", `type:NodeDataChanged path:/mine`)
 	bob.send("quit")
 	bob.wait()
 }
