@@ -27,6 +27,8 @@ var versions = []version{
 	{name: "3.4.14"},
 	{name: "3.5.10", since35: true},
 	{name: "3.6.4", since35: true, since36: true, extra: []string{"io.dropwizard.metrics:metrics-core:3.2.5", "org.xerial.snappy:snappy-java:1.1.7"}},
+	{name: "3.7.2", since35: true, since36: true, extra: []string{"io.dropwizard.metrics:metrics-core:4.1.12.1", "org.xerial.snappy:snappy-java:1.1.7.7"}},
+	{name: "3.8.4", since35: true, since36: true, extra: []string{"io.dropwizard.metrics:metrics-core:4.1.12.1", "org.xerial.snappy:snappy-java:1.1.10.5"}},
 	{name: "3.9.4", since35: true, since36: true},
 }
 

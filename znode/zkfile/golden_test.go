@@ -21,7 +21,7 @@ import (
 )
 
 // releases are the directories that compat/migration recorded from Apache ZooKeeper.
-var releases = []string{"3.4.14", "3.5.10", "3.6.4", "3.9.4", "3.9.4-gz", "3.9.4-snappy"}
+var releases = []string{"3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.4", "3.9.4", "3.9.4-gz", "3.9.4-snappy"}
 
 // loaded is a tree with its store.
 type loaded struct {

@@ -23,7 +23,7 @@ const releases = "../../../../znode/zkfile/testdata"
 
 // What goes out is what came in, for the files of each release.
 func TestImportExport(t *testing.T) {
-	for _, name := range []string{"3.4.14", "3.5.10", "3.6.4", "3.9.4", "3.9.4-gz", "3.9.4-snappy"} {
+	for _, name := range []string{"3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.4", "3.9.4", "3.9.4-gz", "3.9.4-snappy"} {
 		t.Run(name, func(t *testing.T) {
 			data, back, again := filepath.Join(t.TempDir(), "data"), t.TempDir(), filepath.Join(t.TempDir(), "again")
 			in, err := Import(ImportConfig{From: filepath.Join(releases, name), To: data, MyID: 3})
