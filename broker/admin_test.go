@@ -127,7 +127,9 @@ func (a *administrated) users() {
 	entity := kadm.ClientQuotaEntity{{Type: "user", Name: &name}}
 	set, err := a.adm.AlterClientQuotas(a.ctx, []kadm.AlterClientQuotaEntry{{Entity: entity, Ops: []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: 1000}}}})
 	a.must(err, set[0].Err)
-	a.c.awaitAll(a.ctx, func(i *metadata.Image) bool { return i.Config(metadata.Entity("users/alice"))["producer_byte_rate"] == "1000" })
+	a.c.awaitAll(a.ctx, func(i *metadata.Image) bool {
+		return i.Config(metadata.Entity("users/alice"))["producer_byte_rate"] == "1000"
+	})
 	quotas, err := a.adm.DescribeClientQuotas(a.ctx, true, []kadm.DescribeClientQuotaComponent{{Type: "user", MatchName: &name, MatchType: kmsg.QuotasMatchTypeExact}})
 	a.must(err)
 	if len(quotas) != 1 || len(quotas[0].Values) != 1 || quotas[0].Values[0].Value != 1000 {

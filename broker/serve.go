@@ -60,6 +60,9 @@ func handlers() map[protocol.Key]handler {
 	}
 }
 
+// APIs are the APIs and versions that a broker announces and serves.
+func APIs() []protocol.Versions { return apis().All() }
+
 // apis is the table that ApiVersions announces.
 func apis() *protocol.Table {
 	keys := []protocol.Key{protocol.ApiVersions, protocol.SaslHandshake, protocol.SaslAuthenticate}

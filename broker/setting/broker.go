@@ -235,7 +235,7 @@ var brokerSettings = [...]Setting{
 	{Name: "replica.lag.time.max.ms", Type: Long, Default: "30000",
 		Doc: "How long a follower may be behind before it counts as out of sync."},
 	{Name: "replica.selector.class", Type: String, Default: None,
-		Doc: "org.apache.kafka.common.replica.RackAwareReplicaSelector: consumers read from a replica in their rack."},
+		Doc: "Shown, not heeded: consumers read from leaders."},
 	{Name: "replica.socket.receive.buffer.bytes", Type: Int, Default: "65536",
 		Doc: "Shown, not heeded."},
 	{Name: "replica.socket.timeout.ms", Type: Int, Default: "30000",

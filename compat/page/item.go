@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"holt/broker"
+	"holt/broker/protocol"
 	"holt/server/admin"
 	"holt/wire"
 )
@@ -24,6 +26,9 @@ type item struct {
 const (
 	stateSame   = "as ZooKeeper"
 	stateBeyond = "beyond ZooKeeper"
+
+	stateSameKafka = "as Kafka 3.9"
+	stateNotServed = "not announced"
 )
 
 // opItems returns the op codes that exist.
@@ -48,6 +53,28 @@ func adminItems() []item {
 		}
 		items = append(items, item{section: "admin", name: names[0], label: strings.Join(labels, ", "), state: stateSame,
 			shown: []string{"compat/operators:TestDocuments"}})
+	}
+	return items
+}
+
+// kafkaItems returns the APIs of Kafka 3.9 that clients and administrators use, with the versions that Holt's
+// broker announces.
+func kafkaItems() []item {
+	served := map[protocol.Key]protocol.Versions{}
+	for _, v := range broker.APIs() {
+		served[v.Key] = v
+	}
+	var items []item
+	for key := range protocol.KeyMax + 1 {
+		name := key.String()
+		if strings.HasPrefix(name, "API ") {
+			continue
+		}
+		it := item{section: "kafka", name: name, label: fmt.Sprintf("`%s` (%d)", name, key), state: stateNotServed, shown: []string{"broker/protocol:TestApiVersionsAnswers"}}
+		if v, ok := served[key]; ok {
+			it.label, it.state, it.shown = fmt.Sprintf("`%s` (%d), %d–%d", name, key, v.Min, v.Max), stateSameKafka, nil
+		}
+		items = append(items, it)
 	}
 	return items
 }
