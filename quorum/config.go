@@ -84,6 +84,10 @@ type Config struct {
 	// member. The member closes it.
 	Listen func() (net.Listener, error)
 
+	// ListenAt opens a further listener for peers after a change that gave this member another
+	// address. The member closes it. Default: it is reached there from its next start on.
+	ListenAt func(addr string) (net.Listener, error)
+
 	// Dial connects to a peer. Default: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 

@@ -109,6 +109,7 @@ func (m *Member) dispatchRare(rd *Ready) {
 	if rd.Members != nil {
 		m.zlog.Info("membership changed", zap.Stringers("members", rd.Members))
 		r := m.core.roster
+		m.moved(m.roster.Load(), &r)
 		m.roster.Store(&r)
 		m.setPeers()
 		var gone []uint64

@@ -67,6 +67,25 @@ func (m *Member) setPeers() {
 	m.transport.SetPeers(addrs)
 }
 
+// moved opens the port of this member's new address, beside everything else. The other members
+// dial it as soon as they see the change.
+func (m *Member) moved(before, now *roster) {
+	was, ok := before.find(m.cfg.ID)
+	is, member := now.find(m.cfg.ID)
+	if !ok || !member || was.Addr == is.Addr || m.cfg.ListenAt == nil {
+		return
+	}
+	m.upkeep.put(func() {
+		ln, err := m.cfg.ListenAt(is.Addr)
+		if err != nil {
+			m.zlog.Error("this member's new address cannot be opened: the others cannot reach it there", zap.String("address", is.Addr), zap.Error(err))
+			return
+		}
+		m.transport.AddListener(ln)
+		m.zlog.Info("reached at a new address", zap.String("address", is.Addr))
+	})
+}
+
 // handler is the transport's view of the member.
 type handler struct{ m *Member }
 

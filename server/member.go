@@ -45,6 +45,9 @@ func (s *Server) quorumConfig() quorum.Config {
 	c.Discover = s.cfg.ReconfigEnabled && !s.cfg.Standalone()
 	if self, ok := s.cfg.Self(); ok && !s.cfg.Standalone() {
 		c.Listen = func() (net.Listener, error) { return s.listenPeers(s.cfg.peerListenAddr(self)) }
+		c.ListenAt = func(addr string) (net.Listener, error) {
+			return s.listenPeers(s.cfg.peerListenAddr(Member{PeerAddr: addr}))
+		}
 	}
 	return c
 }

@@ -287,3 +287,31 @@ func TestClientPortMoves(t *testing.T) {
 		}
 	})
 }
+
+// TestMemberMoves: a member gets another address for its peers, and is reached there without a restart; after
+// one, too.
+func TestMemberMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, reconfigurable)
+		leader := e.leader(1, 2, 3)
+		moves := others(leader)[0]
+		c := connect(t, e.servers[leader], wire.ConnectRequest{TimeoutMillis: 40_000})
+		line := fmt.Sprintf("server.%d=m%d:7:8;3", moves, moves)
+		if h, _ := c.reconfig(wire.ReconfigRequest{JoiningServers: text(line), CurConfigID: -1}); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		// Without it there is no majority.
+		e.net.Isolate(fmt.Sprintf("m%d", others(leader)[1]))
+		if h := c.call(wire.OpCreate, create("/n", "", 0), nil); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		d := connect(t, e.servers[moves], wire.ConnectRequest{})
+		d.call(wire.OpSync, &wire.SyncRequest{Path: "/"}, nil)
+		if h := d.call(wire.OpExists, &wire.ExistsRequest{Path: "/n"}, nil); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		if e.servers[leader].leadership.Load().leader != leader {
+			t.Error("leadership has changed")
+		}
+	})
+}

@@ -24,9 +24,9 @@ type incoming struct {
 	received atomic.Int64  // frames with something in them
 }
 
-func (t *Transport) accept() {
+func (t *Transport) accept(ln net.Listener) {
 	for {
-		conn, err := t.ln.Accept()
+		conn, err := ln.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || t.ctx.Err() != nil {
 				return

@@ -73,12 +73,12 @@ type Transport struct {
 	cfg    Config
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	ln     net.Listener
 	wg     sync.WaitGroup
 
 	metrics Metrics
 
 	mu       sync.Mutex
+	lns      []net.Listener
 	peers    map[uint64]*peer
 	incoming map[incomingKey]*incoming
 	waiting  map[net.Conn]bool // accepted, handshake under way
@@ -97,10 +97,22 @@ func New(cfg Config) (*Transport, error) {
 			t.cancel()
 			return nil, fmt.Errorf("listen for peers: %w", err)
 		}
-		t.ln = ln
-		t.wg.Go(t.accept)
+		t.AddListener(ln)
 	}
 	return t, nil
+}
+
+// AddListener takes connections from one more listener, whose owner it becomes: a member that moves is
+// reached at both addresses until it ends.
+func (t *Transport) AddListener(ln net.Listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		ln.Close() // nobody is waiting for it
+		return
+	}
+	t.lns = append(t.lns, ln)
+	t.wg.Go(func() { t.accept(ln) })
 }
 
 // SetPeers tells where the other members are. Connections to members that are
@@ -162,8 +174,8 @@ func (t *Transport) Send(to uint64, payload []byte) error {
 func (t *Transport) Close() error {
 	t.mu.Lock()
 	t.closed = true
-	peers, conns := t.peers, t.waiting
-	t.peers = nil
+	peers, conns, lns := t.peers, t.waiting, t.lns
+	t.peers, t.lns = nil, nil
 	ins := t.incoming
 	for c := range conns {
 		c.Close()
@@ -174,8 +186,8 @@ func (t *Transport) Close() error {
 	t.mu.Unlock()
 	t.cancel()
 	var err error
-	if t.ln != nil {
-		err = t.ln.Close()
+	for _, ln := range lns {
+		err = errors.Join(err, ln.Close())
 	}
 	for _, p := range peers {
 		p.stop()
