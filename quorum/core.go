@@ -91,7 +91,7 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 	if c.roster, err = decodeRoster(conf.Members, conf.State); err != nil {
 		return nil, fmt.Errorf("configuration at %d: %w", conf.Index, err)
 	}
-	c.roster.founders = conf.Index == foundingIndex
+	c.roster.founders, c.roster.index = conf.Index == foundingIndex, conf.Index
 	defer func() {
 		if c.err != nil {
 			c, err = nil, c.err

@@ -238,6 +238,7 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 			c.fail(fmt.Errorf("members of snapshot at %d: %w", md.GetIndex(), err))
 			return
 		}
+		r.index = md.GetIndex()
 		a.Confs[0].Forget = r.strangers(&c.roster)
 		c.roster, c.membersChanged, c.confIndex = r, true, md.GetIndex()
 	}

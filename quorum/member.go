@@ -37,6 +37,7 @@ type Member struct {
 	proposer proposer
 	barriers atomic.Int64 // that wait, bounded by MaxBarriers
 	notices  *mailbox[Leadership]
+	openedAt map[string]bool  // further addresses for peers; of upkeep's goroutine
 	upkeep   *mailbox[func()] // slow work beside the loop: flushes, removal of files
 	leads    atomic.Pointer[Leadership]
 	applied  atomic.Uint64
@@ -85,6 +86,7 @@ func Open(cfg Config) (_ *Member, err error) {
 		loopDone: make(chan struct{}),
 		closed:   make(chan struct{}),
 		written:  make(chan struct{}),
+		openedAt: map[string]bool{},
 	}
 	m.leads.Store(&Leadership{})
 	m.roster.Store(&roster{})

@@ -68,21 +68,31 @@ func (m *Member) setPeers() {
 }
 
 // moved opens the port of this member's new address, beside everything else. The other members
-// dial it as soon as they see the change.
+// dial it as soon as they see the change; if that is sooner than this one can see it, search tells.
 func (m *Member) moved(before, now *roster) {
 	was, ok := before.find(m.cfg.ID)
-	is, member := now.find(m.cfg.ID)
-	if !ok || !member || was.Addr == is.Addr || m.cfg.ListenAt == nil {
+	if is, member := now.find(m.cfg.ID); ok && member && was.Addr != is.Addr {
+		m.openAddr(is.Addr)
+	}
+}
+
+// openAddr opens a further address for peers, once.
+func (m *Member) openAddr(addr string) {
+	if m.cfg.ListenAt == nil {
 		return
 	}
 	m.upkeep.put(func() {
-		ln, err := m.cfg.ListenAt(is.Addr)
-		if err != nil {
-			m.zlog.Error("this member's new address cannot be opened: the others cannot reach it there", zap.String("address", is.Addr), zap.Error(err))
+		if m.openedAt[addr] {
 			return
 		}
+		ln, err := m.cfg.ListenAt(addr)
+		if err != nil {
+			m.zlog.Error("this member's new address cannot be opened: the others cannot reach it there", zap.String("address", addr), zap.Error(err))
+			return
+		}
+		m.openedAt[addr] = true
 		m.transport.AddListener(ln)
-		m.zlog.Info("reached at a new address", zap.String("address", is.Addr))
+		m.zlog.Info("reached at a new address", zap.String("address", addr))
 	})
 }
 

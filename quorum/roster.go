@@ -20,8 +20,9 @@ type roster struct {
 	removed []removal      // ascending by id; no members
 	joint   bool           // a change is half done; not encoded, Raft's part tells
 	leave   []byte         // what the state machine sees when the other half is done
-	// founders: there was no change yet. Not encoded.
+	// founders: there was no change yet. index: from which it is in force. Not encoded.
 	founders bool
+	index    uint64
 }
 
 // removal is an id whose member was removed by the entry at an index.
@@ -48,7 +49,7 @@ func (r *roster) removedAt(id uint64) uint64 {
 // next returns the roster under another configuration. Known addresses and stores are
 // overridden by those of added.
 func (r *roster) next(added []MemberConfig, state *raftpb.ConfState, index uint64) roster {
-	n := roster{members: mergeMembers(r.members, added, state), joint: len(state.VotersOutgoing) > 0}
+	n := roster{members: mergeMembers(r.members, added, state), joint: len(state.VotersOutgoing) > 0, index: index}
 	for _, g := range r.removed {
 		if _, ok := n.find(g.id); !ok {
 			n.removed = append(n.removed, g)

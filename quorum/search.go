@@ -20,7 +20,7 @@ import (
 //	              whom else it could ask
 //
 //	question  kind(1) fresh(1) founders(its configuration's list)
-//	answer    standing(1) index(8) members(list)
+//	answer    standing(1) index(8) members(list); index: of the configuration, or of the removal
 
 // ErrRemoved: the member was removed from the ensemble, or was while it was away. It ends; to come
 // back it has to be added again, with an empty log.
@@ -114,7 +114,7 @@ func (m *Member) place(from uint64, store [16]byte, q *question) answer {
 		}
 		return a
 	}
-	a := answer{standing: standingStranger, members: r.members}
+	a := answer{standing: standingStranger, members: r.members, index: r.index}
 	known, isMember := r.find(from)
 	seen, wasSeen := m.log.Seen(from)
 	if known.Store != ([16]byte{}) {
@@ -292,11 +292,11 @@ func (m *Member) runSearch() {
 
 func (m *Member) search() {
 	r := m.roster.Load()
-	index, known := uint64(0), true
+	index := uint64(0)
 	if !m.do(func(c *Core) { index = c.confIndex }) {
 		return
 	}
-	_, known = r.find(m.cfg.ID)
+	self, known := r.find(m.cfg.ID)
 	kind := questionPlace
 	if !known {
 		kind = questionAdmit
@@ -304,6 +304,12 @@ func (m *Member) search() {
 	for id, a := range m.ask(kind, index == 0) {
 		if a.standing == standingRemoved {
 			m.removed(id, a.index)
+		}
+		for _, told := range a.members {
+			// A change that this member has not seen moved it: the leader calls it there.
+			if told.ID == m.cfg.ID && known && told.Addr != self.Addr && a.index > index {
+				m.openAddr(told.Addr)
+			}
 		}
 	}
 	m.do(func(*Core) { m.setPeers() })

@@ -84,6 +84,8 @@ func (s *Server) judgeReconfig(cmd *apply.Command) (judgement, error) {
 		code = wire.ErrNewConfigNoQuorum
 	case cmd.Flags&apply.SkipACL == 0 && !cmd.Flags.Schemes().AllowedBy(acl, wire.PermWrite, cmd.Identities):
 		code = wire.ErrNoAuth
+	case !after.ValidIDs(): // last, since the original has no such bound
+		code = wire.ErrBadArguments
 	}
 	j := judgement{code: code}
 	if code == wire.OK {

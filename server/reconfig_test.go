@@ -70,6 +70,7 @@ func TestReconfig(t *testing.T) {
 			"malformed":    {wire.ReconfigRequest{JoiningServers: text("x"), CurConfigID: -1}, wire.ErrBadArguments},
 			"one voter":    {wire.ReconfigRequest{LeavingServers: text("2,3"), CurConfigID: -1}, wire.ErrBadArguments},
 			"not in sync":  {wire.ReconfigRequest{JoiningServers: text("server.5=m5:1:2;3,server.6=m6:1:2;3,server.7=m7:1:2;3"), CurConfigID: -1}, wire.ErrNewConfigNoQuorum},
+			"id too high":  {wire.ReconfigRequest{JoiningServers: text("server.255=m5:1:2:observer;3"), CurConfigID: -1}, wire.ErrBadArguments},
 			"as a whole":   {wire.ReconfigRequest{NewMembers: text("server.5=m5:1:2"), CurConfigID: -1}, wire.ErrBadArguments},
 			"no such id":   {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},
 			"remove again": {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},

@@ -160,7 +160,7 @@ func (e *Ensemble) join(item string) wire.ErrCode {
 	if err != nil {
 		return outcomeOf(err)
 	}
-	if s.ClientPort == 0 || !validID(id) {
+	if s.ClientPort == 0 {
 		return wire.ErrBadArguments
 	}
 	for i := range e.Servers {
@@ -175,9 +175,16 @@ func (e *Ensemble) join(item string) wire.ErrCode {
 	return wire.OK
 }
 
-// validID: Differs from ZooKeeper, which takes any number: ids are the top byte of session ids
-// there, too, and clash beyond it.
-func validID(id int64) bool { return id >= 1 && id <= IDMax }
+// ValidIDs reports whether every id is 1 to IDMax. Differs from ZooKeeper, which takes any number:
+// ids are the top byte of session ids there, too, and clash beyond it.
+func (e *Ensemble) ValidIDs() bool {
+	for i := range e.Servers {
+		if id := e.Servers[i].ID; id < 1 || id > IDMax {
+			return false
+		}
+	}
+	return true
+}
 
 // Replace is a change as a whole: all servers, separated by commas or line feeds, as in a
 // dynamic configuration file. standalone: one voter would be a standalone server
@@ -203,9 +210,6 @@ func Replace(members string, standalone bool) (Ensemble, wire.ErrCode) {
 			s, err := ParseServer(uint64(n), value)
 			if err != nil {
 				return Ensemble{}, outcomeOf(err)
-			}
-			if !validID(n) {
-				return Ensemble{}, wire.ErrBadArguments
 			}
 			e.put(s)
 		}

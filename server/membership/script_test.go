@@ -63,6 +63,14 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+func TestValidIDs(t *testing.T) {
+	for id, want := range map[uint64]bool{0: false, 1: true, 254: true, 255: false, 1<<64 - 1: false} {
+		if e := (Ensemble{Servers: []Server{{ID: id}}}); e.ValidIDs() != want {
+			t.Errorf("id %d: %v", id, !want)
+		}
+	}
+}
+
 func joinVals(vals []string) (s string) {
 	for i, v := range vals {
 		if i > 0 {
