@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"holt/server/admin"
 	"holt/server/secure"
 	"holt/server/secure/securetest"
 	"holt/wire"
@@ -148,4 +149,39 @@ func newTestEnsembleHalf(t *testing.T, configure func(id uint64, cfg *Config)) *
 		<-e.servers[id].Ready()
 	}
 	return e
+}
+
+// TestSnapshotOverTLS has a member come back after so many writes that it gets a
+// snapshot, which has a connection of its own.
+func TestSnapshotOverTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := securetest.New(t, "ours")
+		e := newTestEnsembleOf(t, func(id uint64, cfg *Config) { cfg.TLS = memberTLS(t, ca, fmt.Sprintf("m%d", id)) })
+		away := others(e.leader(1, 2, 3))[0]
+		e.stop(away)
+		at := others(away)
+		e.leader(at...)
+		c := connect(t, e.servers[at[0]], wire.ConnectRequest{})
+		if h := c.call(wire.OpCreate, create("/n", "", 0), nil); h.Err != wire.OK {
+			t.Fatal(h.Err)
+		}
+		big := strings.Repeat("x", 900<<10)
+		for range 90 { // above what a leader keeps of its log for a member that is away
+			if h := c.call(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Data: []byte(big), Version: -1}, nil); h.Err != wire.OK {
+				t.Fatal(h.Err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		e.start(away)
+		<-e.servers[away].Ready()
+		installed := 0.0
+		e.servers[away].Metrics(func(m *admin.Metric) {
+			if m.Name == "holt_snapshots_installed" {
+				installed = m.Value
+			}
+		})
+		if installed != 1 {
+			t.Errorf("%v snapshots installed, want 1", installed)
+		}
+	})
 }
