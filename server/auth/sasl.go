@@ -81,7 +81,7 @@ func newSASLServer(cfg *SASLConfig) (*saslServer, error) {
 	}
 	if cfg.Keytab != "" {
 		if s.gssapi, err = gssapi.NewAcceptor(cfg.Principal, cfg.Keytab); err != nil {
-			return nil, fmt.Errorf("Kerberos: %w", err)
+			return nil, fmt.Errorf("log in by Kerberos: %w", err)
 		}
 	}
 	s.digest = sasl.DigestServer{Digest: sasl.Digest{Service: saslService, Host: saslHost}, Password: s.password}

@@ -20,7 +20,8 @@ func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
 		var e Ensemble
 		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
-			next, code := e, wire.OK
+			var next Ensemble
+			code := wire.OK
 			switch d.Cmd {
 			case "parse":
 				parsed, err := Parse(d.Input)

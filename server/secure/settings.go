@@ -78,7 +78,7 @@ var (
 	// ErrUnknownKey is the cause of Set's error for a name that it does not know.
 	ErrUnknownKey = errors.New("no such setting of TLS")
 	// Whoever asks for revocation relies on it.
-	errRevocation = errors.New("Holt does not check revocation: use certificates of a short life")
+	errRevocation = errors.New("revocation is not checked: use certificates of a short life")
 	errBCFKS      = errors.New("BCFKS stores cannot be read: convert it by keytool -importkeystore -deststoretype PKCS12")
 	errSupplier   = errors.New("a Java class, which Holt cannot load")
 )
