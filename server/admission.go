@@ -39,5 +39,5 @@ func (s *Server) readOnlyRefuses(c *conn, op wire.OpCode) bool {
 	if !c.readOnly {
 		return false
 	}
-	return op == wire.OpSync || isCommand(op) && op != wire.OpCloseSession || op == wire.OpCheck
+	return op == wire.OpSync || isCommand(op)
 }

@@ -221,8 +221,12 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 		return c.handleSASL(h, d)
 	case !c.srv.authEnforced(c, h):
 		return false, nil
+	case c.readOnly && h.Op == wire.OpCloseSession:
+		// The session is known to nobody else, and there is no leader to close it.
+		c.replyAside(h.Xid, c.srv.machine.LastZxid(), wire.OK, nil)
+		return false, nil
 	case c.srv.readOnlyRefuses(c, h.Op):
-		c.replyAside(h.Xid, 0, wire.ErrNotReadOnly, nil)
+		c.replyAside(h.Xid, c.srv.machine.LastZxid(), wire.ErrNotReadOnly, nil)
 		return true, nil
 	case c.srv.tooLarge(len(payload)):
 		return false, errLargeRequests

@@ -37,6 +37,8 @@ func Accepted() []Acceptance {
 		{"null-acl", "No client sends a null scheme or id in an ACL. To Holt they are empty, which is InvalidACL; the original says MarshallingError for some."},
 		{"multiread-null", "A null path breaks a multiRead off with MarshallingError. The original appends the results it had until then, which nobody reads behind an error."},
 		{"config-written", "Each member of the original writes /zookeeper/config by itself when it starts: mzxid is 0, mtime differs from member to member, and a watch that is set again never finds it changed. In Holt it is a transaction, the same at every member."},
+		{"read-only-session", "In read-only mode the original takes the making of a session for a write, unless localSessionsEnabled, and answers the connect request with an error that no client understands: a member in that mode serves nobody. Holt's sessions there are local to the member, whatever that setting, and end with the mode."},
+		{"throttled-op (always)", "Which request has waited longer than throttled_op_wait_time depends on how fast others were answered, so no script has one that did; that such a one gets ThrottledOp is tested in server/throttle_test.go. Scripts show that requests that wait less are answered as if they had not."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
 }

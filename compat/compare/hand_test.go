@@ -19,6 +19,9 @@ import (
 //	    Start the servers with these lines of zoo.cfg; D:NAME=VALUE is a property of the
 //	    original's JVM, and FILES in a value the path of the directory files. With members each of them is an ensemble of so many. Without the
 //	    command they start with the first script.
+//	lose MEMBER...
+//	    End these members of the ensemble, too many for the rest to be a quorum, and wait until
+//	    the rest serves clients that only read.
 //	run [accept=NAME] [original=skip]
 //	    Run the steps of the input (see Parse) and print what the clients see. Sessions stay
 //	    open until the file ends. With accept the servers are known to differ, for
@@ -52,6 +55,13 @@ func TestHand(t *testing.T) {
 					settings = append(settings, arg.Key+"="+strings.ReplaceAll(strings.Join(arg.Vals, ","), "FILES", files(t)))
 				}
 				h.start(members, settings)
+				return ""
+			case "lose":
+				var names []string
+				for _, arg := range d.CmdArgs {
+					names = append(names, arg.Key)
+				}
+				h.lose(names)
 				return ""
 			case "run":
 				return h.check(d, h.run(d))
@@ -140,6 +150,18 @@ func (h *hand) start(members int, settings []string) {
 		h.t.Fatal(err)
 	}
 	h.same = sides.B.Name == string(ensemble.ZooKeeper)
+}
+
+func (h *hand) lose(members []string) {
+	h.t.Helper()
+	for _, r := range []*Run{h.a, h.b} {
+		if r == nil {
+			continue
+		}
+		if err := r.side.Lose(h.file.Context(), members...); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 func (h *hand) close() {

@@ -64,32 +64,64 @@ func startEnsemble(t testing.TB, kind ensemble.Kind, members int, name string, s
 	})
 	side := &Side{Name: name, Dial: dialer(e.Addrs()[0])}
 	if members > 1 {
-		side.Sync, side.Dial = true, roles(t, e)
+		ordered := leaderFirst(t, e)
+		side.Sync, side.Dial = true, roles(ordered)
+		side.Lose = func(ctx context.Context, names ...string) error {
+			return side.lose(ctx, len(ordered), names, func(i int) error { return ordered[i].Stop() })
+		}
 	}
 	return side
 }
 
-// roles returns a Side.Dial for an ensemble, which must not elect another leader.
-func roles(t testing.TB, e *ensemble.Ensemble) func(context.Context, string) (net.Conn, error) {
+// lose is Side.Lose for n members, the leader first, of which stop ends one.
+func (s *Side) lose(ctx context.Context, n int, names []string, stop func(i int) error) error {
+	gone := map[int]bool{}
+	for _, name := range names {
+		i := memberAt(name, n)
+		if err := stop(i); err != nil {
+			return err
+		}
+		gone[i] = true
+	}
+	for i, name := range memberNames {
+		if i < n && !gone[i] {
+			if err := s.awaitReadOnly(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// memberNames are the names of Side.Dial for particular members, the leader first.
+var memberNames = [...]string{"leader", "follower", "follower2"}
+
+// leaderFirst returns the members of an ensemble.
+func leaderFirst(t testing.TB, e *ensemble.Ensemble) []*ensemble.Member {
 	t.Helper()
 	leader, err := e.Leader(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	addrs := []string{leader.Addr()}
+	ordered := []*ensemble.Member{leader}
 	for _, m := range e.Members() {
 		if m != leader {
-			addrs = append(addrs, m.Addr())
+			ordered = append(ordered, m)
 		}
 	}
+	return ordered
+}
+
+// roles returns a Side.Dial for an ensemble, which must not elect another leader.
+func roles(ordered []*ensemble.Member) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, member string) (net.Conn, error) {
-		return dialer(addrs[memberAt(member, len(addrs))])(ctx, member)
+		return dialer(ordered[memberAt(member, len(ordered))].Addr())(ctx, member)
 	}
 }
 
 // memberAt returns which of n members, the leader first, is meant by a name of Side.Dial.
 func memberAt(name string, n int) int {
-	if i := slices.Index([]string{"leader", "follower", "follower2"}, name); i >= 0 {
+	if i := slices.Index(memberNames[:], name); i >= 0 {
 		return i
 	}
 	h := fnv.New32()
@@ -137,9 +169,13 @@ func startInside(t testing.TB, members int, settings []string) *Side {
 		awaitReady(t, s)
 	}
 	slices.SortStableFunc(all, func(a, b *server.Server) int { return cmp.Compare(place(a), place(b)) })
-	return &Side{Name: "holt", Sync: true, Dial: func(ctx context.Context, member string) (net.Conn, error) {
+	side := &Side{Name: "holt", Sync: true, Dial: func(ctx context.Context, member string) (net.Conn, error) {
 		return dialer(all[memberAt(member, len(all))].ClientAddr().String())(ctx, member)
 	}}
+	side.Lose = func(ctx context.Context, names ...string) error {
+		return side.lose(ctx, len(all), names, func(i int) error { return all[i].Close() })
+	}
+	return side
 }
 
 // place sorts the leader first.

@@ -25,6 +25,9 @@ type Side struct {
 	// Sync has every turn end with a sync before the ping, as it must if Dial leads to
 	// several members. Both sides of a Pair have to agree in this.
 	Sync bool
+	// Lose ends members of an ensemble, by those names, so many that the rest is no
+	// quorum, and returns when each of the rest serves clients that only read.
+	Lose func(ctx context.Context, members ...string) error
 	// Patience is how long an answer is waited for, and a fifth of it how long the end of
 	// a connection; 0 means five seconds. What does come does not wait for it.
 	Patience time.Duration
@@ -41,6 +44,31 @@ func (s *Side) answerTimeout() time.Duration {
 	}
 	return 5 * time.Second
 }
+
+// awaitReadOnly waits until a member says that it serves clients that only read.
+func (s *Side) awaitReadOnly(ctx context.Context, member string) error {
+	ctx, cancel := context.WithTimeout(ctx, readOnlyPatience)
+	defer cancel()
+	for {
+		text, err := s.word(ctx, member, "isro")
+		if err == nil && text == "ro" && s.servesReadOnly(ctx, member) {
+			return nil
+		}
+		if err := sleep(ctx, 10*settle); err != nil {
+			return fmt.Errorf("%s: %s does not become read-only: %w", s.Name, member, err)
+		}
+	}
+}
+
+// servesReadOnly tells whether a member answers srvr as one that is read-only: the
+// original says ro before it takes clients.
+func (s *Side) servesReadOnly(ctx context.Context, member string) bool {
+	text, err := s.word(ctx, member, "srvr")
+	return err == nil && strings.Contains(text, "Mode: read-only")
+}
+
+// readOnlyPatience is how long a member may look for the others before.
+const readOnlyPatience = 30 * time.Second
 
 // frameMax is the largest frame a client takes; the original bounds its replies by nothing.
 const frameMax = 64 << 20
