@@ -26,7 +26,7 @@ func TestSet(t *testing.T) {
 		{"hostnameVerification", "no", "neither true nor false"},
 		{"handshakeDetectionTimeoutMillis", "0", "not a number"},
 		{"handshakeDetectionTimeoutMillis", "250", ""},
-		{"crl", "true", "does not check revocation"},
+		{"crl", "true", "revocation is not checked"},
 		{"ocsp", "false", ""},
 		{"context.supplier.class", "a.B", "a Java class"},
 		{"sslProvider", "OPENSSL", ""},
