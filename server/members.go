@@ -67,7 +67,7 @@ func (s *Server) configNode() (text string, acl []wire.ACL, err error) {
 
 // readMembers takes over what the tree says of the members.
 func (s *Server) readMembers() error {
-	if s.cfg.Standalone() {
+	if s.cfg.Standalone() || !s.machine.Configured() {
 		return nil
 	}
 	text, _, err := s.configNode()
@@ -109,7 +109,7 @@ func (s *Server) membersChanged() error {
 // reconfiguration is on, the first text begins its versions with the epoch. A text with
 // a version stays as it is (apply sees to that, since this member may not have it yet).
 func (s *Server) proposeMembership() {
-	if s.cfg.Standalone() {
+	if s.cfg.Standalone() || s.machine.Configured() {
 		return
 	}
 	s.machine.RLock()

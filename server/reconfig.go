@@ -66,10 +66,10 @@ func (s *Server) judgeReconfig(cmd *apply.Command) (judgement, error) {
 	current, err := membership.Parse(text)
 	raft := s.peers.Status()
 	switch {
+	case !s.machine.Configured():
+		return judgement{wait: true}, nil
 	case err != nil:
 		return judgement{code: wire.ErrBadArguments}, nil
-	case current.Version == 0:
-		return judgement{wait: true}, nil
 	case raft.Joint:
 		return judgement{code: wire.ErrReconfigInProgress}, nil
 	case req.CurConfigID != -1 && uint64(req.CurConfigID) != current.Version:

@@ -33,16 +33,6 @@ func (t *Tree) SetData(by *Caller, path string, data []byte, version int32) (wir
 	return stat, t.outcome()
 }
 
-// Config returns the data of /zookeeper/config, with the changes of the entry so far. For
-// the writer.
-func (t *Tree) Config() ([]byte, wire.ErrCode) {
-	n, _ := t.find(ConfigPath)
-	if n == nil {
-		return nil, t.absent()
-	}
-	return n.Data, t.outcome()
-}
-
 // SetConfig replaces the data of /zookeeper/config, whose version stays −1
 // as in an ensemble of ZooKeeper's. It asks nobody's permission.
 func (t *Tree) SetConfig(data []byte) (wire.Stat, wire.ErrCode) {

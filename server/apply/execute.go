@@ -23,7 +23,9 @@ type execution struct {
 	tally    tally
 	verdict  verdict // on the client's reconfig that comes next
 	format   uint64  // after the commands so far
-	err      error   // why the command at hand cannot be carried out: this member ends
+	// configured is Machine.configured after the commands so far.
+	configured bool
+	err        error // why the command at hand cannot be carried out: this member ends
 
 	// Of the command at hand:
 
@@ -59,6 +61,7 @@ const (
 func (x *execution) begin(m *Machine) {
 	x.m, x.tree, x.sessions = m, m.tree, m.sessions
 	x.begun, x.verdict, x.format, x.err = false, verdict{}, m.format.Load(), nil
+	x.configured = m.configured.Load()
 	x.tally = tally{entries: 1}
 }
 

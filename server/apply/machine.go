@@ -43,6 +43,9 @@ type Machine struct {
 	lastZxid atomic.Int64 // of what is visible
 	applied  atomic.Uint64
 	format   atomic.Uint64 // see format.go
+	// configured: /zookeeper/config was written by this log with a version. A tree that was imported or
+	// restored has the text of another ensemble.
+	configured atomic.Bool
 
 	// The rest is the applying goroutine's.
 
@@ -58,6 +61,7 @@ type Machine struct {
 const (
 	keyState   = "m"
 	keySession = "s" // and the id
+	keyMembers = "c" // there is one if Machine.configured
 )
 
 // Open returns a machine in the state that store holds.
@@ -110,6 +114,11 @@ func (m *Machine) load(store Store) error {
 	if err != nil {
 		return fmt.Errorf("read format: %w", err)
 	}
+	b, err = store.Record([]byte(keyMembers))
+	if err != nil {
+		return fmt.Errorf("read members: %w", err)
+	}
+	m.configured.Store(b != nil)
 	m.format.Store(format)
 	m.tree, m.sessions, m.state = tree, sessions, s
 	m.lastZxid.Store(int64(s.zxid))
@@ -146,6 +155,10 @@ func (m *Machine) Taken() uint64 {
 	}
 	return m.state.origins[i].seq
 }
+
+// Configured reports whether /zookeeper/config says who the members of this ensemble are, and has a
+// version. For any goroutine.
+func (m *Machine) Configured() bool { return m.configured.Load() }
 
 // WouldTake reports whether a command with this number would be carried out if it came next, and its
 // session is one of that member's. Under the read lock, with no entry on its way.
@@ -206,6 +219,9 @@ func (m *Machine) apply(index, term uint64, data []byte, sink Sink) error {
 func (m *Machine) encodeRecords() {
 	m.records, m.scratch = m.records[:0], m.scratch[:0]
 	m.addRecord(keyState, 0, true, m.state.appendTo)
+	if m.exec.configured && !m.configured.Load() {
+		m.addRecord(keyMembers, 0, true, func(b []byte) []byte { return append(b, 1) })
+	}
 	if format := m.exec.format; format != m.format.Load() {
 		m.addRecord(keyFormat, 0, true, func(b []byte) []byte { return AppendFormat(b, format) })
 	}
@@ -241,6 +257,7 @@ func (m *Machine) publish(index uint64, sink Sink) {
 	m.sessions.Commit()
 	m.lastZxid.Store(int64(m.state.zxid))
 	m.format.Store(x.format)
+	m.configured.Store(x.configured)
 	m.applied.Store(index)
 
 	events, told := x.events(), 0

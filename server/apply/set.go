@@ -69,6 +69,7 @@ func (x *execution) reconfig() wire.ErrCode {
 // changeMembers writes down the members after a change, whose version is its zxid.
 func (x *execution) changeMembers(lines string) (text []byte, stat wire.Stat, code wire.ErrCode) {
 	text = []byte(membership.Text(lines, uint64(x.m.state.zxid)))
+	x.configured = true
 	stat, code = x.tree.SetConfig(text)
 	return text, stat, code
 }
@@ -90,15 +91,14 @@ func (x *execution) setMembers() wire.ErrCode {
 	if len(b) < 2 || b[0] != bodyMembers {
 		return wire.ErrMarshallingError
 	}
-	// It may have been proposed by a leader that had not seen the last change yet.
-	text, code := x.tree.Config()
-	if e, err := membership.Parse(string(text)); code != wire.OK || err == nil && e.Version != 0 {
-		return code
+	if x.configured {
+		return wire.OK // proposed by a leader that had not seen it yet
 	}
 	version := uint64(0)
 	if b[1] != 0 {
 		version = uint64(wire.MakeZxid(x.m.state.zxid.Epoch(), 0))
 	}
-	_, code = x.tree.SetConfig([]byte(membership.Text(string(b[2:]), version)))
+	x.configured = b[1] != 0
+	_, code := x.tree.SetConfig([]byte(membership.Text(string(b[2:]), version)))
 	return code
 }
