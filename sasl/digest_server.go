@@ -64,7 +64,7 @@ func (c *digestConversation) verify(token []byte) ([]byte, error) {
 	var known bool
 	p.password, known = c.server.Password(p.user)
 	if !known {
-		p.password = c.nonce // nobody knows it, and the hash takes as long
+		p.password = newNonce() // nobody knows it, and the hash takes as long
 	}
 	want := p.response("AUTHENTICATE")
 	if subtle.ConstantTimeCompare([]byte(d["response"]), []byte(want)) != 1 || !known {

@@ -120,6 +120,23 @@ func TestDigestServer(t *testing.T) {
 	})
 }
 
+// TestUnknownUser: whatever password somebody may think to be that of a user that there is not, it
+// is not: neither none nor what the server has told.
+func TestUnknownUser(t *testing.T) {
+	for _, password := range []string{"", "N"} {
+		c := (&DigestServer{zookeeper(), users(nil)}).Begin().(*digestConversation)
+		c.nonce = "N"
+		if _, _, err := c.Step(nil); err != nil {
+			t.Fatal(err)
+		}
+		p := proof{user: "eve", realm: "zk-sasl-md5", password: password, nonce: "N", cnonce: "C", uri: "zookeeper/zk-sasl-md5"}
+		token := `username="eve",realm="zk-sasl-md5",nonce="N",cnonce="C",digest-uri="zookeeper/zk-sasl-md5",response=` + p.response("AUTHENTICATE")
+		if _, done, err := c.Step([]byte(token)); done || !errors.Is(err, ErrCredentials) {
+			t.Errorf("password %q: done %v, %v", password, done, err)
+		}
+	}
+}
+
 func TestDigestClient(t *testing.T) {
 	for _, c := range []struct{ challenge, err string }{
 		{`realm="r",nonce="n",algorithm=md5-sess`, ""},
