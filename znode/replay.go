@@ -16,7 +16,7 @@ import (
 // Plant puts a node into the tree with all its numbers, but for NumChildren, which
 // counts the children it has here. n is the tree's from then on. A node that
 // must exist is replaced but for its children; any other that is there already is NodeExists. NoNode
-// if there is no parent.
+// if there is no parent, NoChildrenForEphemerals if it is a session's.
 func (t *Tree) Plant(n *Node) wire.ErrCode {
 	if n.Path == Root {
 		was, c := t.find(Root)
@@ -34,6 +34,9 @@ func (t *Tree) Plant(n *Node) wire.ErrCode {
 			return wire.ErrNodeExists
 		}
 		return t.supplant(was, c, n)
+	}
+	if parent.Owner.IsSession() {
+		return wire.ErrNoChildrenForEphemerals
 	}
 	pc = t.own(parent, pc)
 	n.NumChildren = 0
@@ -102,6 +105,9 @@ func (t *Tree) ReplayCreate(path string, data []byte, acl []wire.ACL, o Owner, p
 	}
 	if was, _ := t.child(path, parent); was != nil {
 		return wire.ErrNodeExists
+	}
+	if parent.Owner.IsSession() {
+		return wire.ErrNoChildrenForEphemerals // a later one than the parent that was: that one's end comes yet
 	}
 	n := &Node{
 		ACL: t.store.Intern(acl), Owner: o,

@@ -182,6 +182,8 @@ func (l *loader) plant(r io.Reader) error {
 			return &DamageError{Offset: at, Err: fmt.Errorf("%q comes before its parent", n.Path)}
 		case wire.ErrNodeExists:
 			return &DamageError{Offset: at, Err: fmt.Errorf("%q comes twice", n.Path)}
+		case wire.ErrNoChildrenForEphemerals:
+			return &DamageError{Offset: at, Err: fmt.Errorf("%q is the child of an ephemeral node; if that has a TTL and 3.5.3 made it, say so (--emulate-353-ttl)", n.Path)}
 		default:
 			return l.commit() // which says what is wrong with the store
 		}
