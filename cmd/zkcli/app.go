@@ -225,9 +225,10 @@ func (a *app) lines(sh *shell.Shell, out *render.Output) (shell.Lines, error) {
 		return nil, err
 	}
 	t := shell.NewTerminal(sh, a.stdin.(*os.File), a.stdout.(*os.File), past)
-	out.Out = t
 	if isTerminal(a.stderr) {
-		out.Err = t
+		out.Redirect(t, t)
+	} else {
+		out.Redirect(t, nil)
 	}
 	return t, nil
 }

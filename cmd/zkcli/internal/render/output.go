@@ -33,7 +33,8 @@ type Result struct {
 	Text func(*Page)
 }
 
-// Output writes results. Out and Err must be set; the zero Format is Text.
+// Output writes results. Out and Err must be set; the zero Format is Text. Once it is in use
+// they are changed by Redirect alone.
 type Output struct {
 	Out, Err io.Writer
 	Format   Format
@@ -51,7 +52,7 @@ type Output struct {
 func (o *Output) Emit(r Result) {
 	switch o.Format {
 	case JSON:
-		o.write(o.Out, jsonLine(r.Data))
+		o.write(&o.Out, jsonLine(r.Data))
 	case YAML:
 		o.mu.Lock()
 		first := o.documents == 0
@@ -61,7 +62,7 @@ func (o *Output) Emit(r Result) {
 		if !first {
 			text = append([]byte("---\n"), text...)
 		}
-		o.write(o.Out, text)
+		o.write(&o.Out, text)
 	default:
 		p := Page{colour: o.Colour}
 		if r.Text != nil {
@@ -74,27 +75,27 @@ func (o *Output) Emit(r Result) {
 // Say writes a line of talk. It goes to Out in text form, where zkCli.sh has it,
 // and to Err when programs read Out.
 func (o *Output) Say(format string, args ...any) {
-	w := o.Out
+	w := &o.Out
 	if o.Quiet || o.Format == JSON || o.Format == YAML {
-		w = o.Err
+		w = &o.Err
 	}
 	o.write(w, fmt.Appendf(nil, format+"\n", args...))
 }
 
 // Note writes a line of talk to Err, where zkCli.sh has it.
 func (o *Output) Note(format string, args ...any) {
-	o.write(o.Err, fmt.Appendf(nil, format+"\n", args...))
+	o.write(&o.Err, fmt.Appendf(nil, format+"\n", args...))
 }
 
 // Complain writes a line about something wrong to Err.
 func (o *Output) Complain(format string, args ...any) {
 	p := Page{colour: o.Colour}
 	text := fmt.Sprintf(format, args...)
-	o.write(o.Err, []byte(p.Paint(Red, text)+"\n"))
+	o.write(&o.Err, []byte(p.Paint(Red, text)+"\n"))
 }
 
 // Prompt writes to Out what is no line of its own.
-func (o *Output) Prompt(s string) { o.write(o.Out, []byte(s)) }
+func (o *Output) Prompt(s string) { o.write(&o.Out, []byte(s)) }
 
 // Error returns the first error of a writer.
 func (o *Output) Error() error {
@@ -103,10 +104,24 @@ func (o *Output) Error() error {
 	return o.failed
 }
 
-func (o *Output) write(w io.Writer, b []byte) {
+// Redirect writes to others from now on; a nil one stays. Events of the session may be
+// written at the same time.
+func (o *Output) Redirect(out, err io.Writer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.writeLocked(w, b)
+	if out != nil {
+		o.Out = out
+	}
+	if err != nil {
+		o.Err = err
+	}
+}
+
+// write writes to Out or Err, w is a pointer to one of them.
+func (o *Output) write(w *io.Writer, b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writeLocked(*w, b)
 }
 
 func (o *Output) writeLocked(w io.Writer, b []byte) {
@@ -120,6 +135,8 @@ func (o *Output) writeLocked(w io.Writer, b []byte) {
 
 // With returns an output of another format on the same writers.
 func (o *Output) With(f Format) *Output {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return &Output{Out: o.Out, Err: o.Err, Format: f, Colour: o.Colour, Quiet: o.Quiet}
 }
 
@@ -184,7 +201,7 @@ func (o *Output) Writer() io.Writer { return outWriter{o} }
 type outWriter struct{ o *Output }
 
 func (w outWriter) Write(b []byte) (int, error) {
-	w.o.write(w.o.Out, b)
+	w.o.write(&w.o.Out, b)
 	if err := w.o.Error(); err != nil {
 		return 0, err
 	}
