@@ -74,7 +74,8 @@ type simNode struct {
 	core   *core // while it leads
 	epoch  int32
 	leader int32
-	start  instant // of its process: late requests of the one before do not count
+	asked  *simFetch // as a fetcher, it takes the answer to its last request only
+	start  instant   // of its process: late requests of the one before do not count
 }
 
 func (n *simNode) lives(id int32) int64 { return n.view.lives[id] }
@@ -88,7 +89,10 @@ func (n *simNode) lastEpoch() int32 {
 
 // epochEnd is partition.Log.EpochEnd of a log whose epochs are those of its records.
 func (n *simNode) epochEnd(epoch int32) (int32, int64) {
-	best, end := int32(-1), int64(-1)
+	best, end := epoch, int64(0) // of an epoch before the first: it ends where that begins
+	if len(n.log) == 0 {
+		return -1, -1
+	}
 	for i, e := range n.log {
 		if e.epoch <= epoch {
 			best, end = e.epoch, int64(i+1)
@@ -244,12 +248,13 @@ func (s *sim) settle(n *simNode) {
 	s.waiting[n] = left
 }
 
-// fetch sends a follower's request; an earlier one may still be on its way.
+// fetch sends a follower's request; an earlier one, which it has given up, may still reach the leader.
 func (s *sim) fetch(n *simNode) {
 	if !n.up || n.core != nil || n.leader < 1 || n.life != n.view.lives[n.id] {
 		return
 	}
-	s.fetches = append(s.fetches, &simFetch{from: n.id, to: n.leader, life: n.life, epoch: n.epoch, lastEpoch: n.lastEpoch(), offset: int64(len(n.log))})
+	n.asked = &simFetch{from: n.id, to: n.leader, life: n.life, epoch: n.epoch, lastEpoch: n.lastEpoch(), offset: int64(len(n.log))}
+	s.fetches = append(s.fetches, n.asked)
 }
 
 // deliver has any request or answer arrive, or get lost.
@@ -299,7 +304,7 @@ func (s *sim) serve(f *simFetch) {
 // take is a follower's side, as followed.take has it.
 func (s *sim) take(f *simFetch) {
 	n := s.node(f.from)
-	if !n.up || n.life != f.life || n.core != nil || n.epoch != f.epoch || int64(len(n.log)) != f.offset || f.code != kerror.OK {
+	if n.asked != f || !n.up || n.life != f.life || n.core != nil || n.epoch != f.epoch || int64(len(n.log)) != f.offset || f.code != kerror.OK {
 		return
 	}
 	if f.diverging != nil {
