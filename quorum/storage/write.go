@@ -71,7 +71,9 @@ func (l *Log) Write(ws ...Write) error {
 		return err
 	}
 	l.publish(s)
-	l.hardOnDisk = s.hard
+	if sync {
+		l.hardOnDisk = s.hard
+	}
 	return nil
 }
 
