@@ -236,7 +236,12 @@ func (c *cluster) any() *Broker {
 }
 
 func (c *cluster) leader(topic string, partition int32) int32 {
-	return c.any().applied.get().Partition(topic, partition).Leader
+	c.t.Helper()
+	b := c.any()
+	if err := b.applied.wait(c.t.Context(), func(i *metadata.Image) bool { return i.Partition(topic, partition) != nil }); err != nil {
+		c.t.Fatal(err)
+	}
+	return b.applied.get().Partition(topic, partition).Leader
 }
 
 // awaitAll returns when all brokers go by an image that satisfies the predicate.

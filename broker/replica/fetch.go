@@ -59,7 +59,7 @@ type fetch struct {
 // Fetch reads records and calls done once: at once, or when there is as much as is asked for, or an
 // error, or the time is up. What the answer refers to is good until release is called.
 func (s *Set) Fetch(q Fetch, done func(resp *protocol.FetchResponse, release func())) {
-	f := &fetch{set: s, req: q.Req, follower: q.Req.ReplicaID >= 0, done: done}
+	f := &fetch{set: s, req: q.Req, follower: q.Req.ReplicaID >= 0, done: done, busy: true} // until its parts are known
 	code := s.sessions.begin(f, q.Req)
 	if code != kerror.OK {
 		done(&protocol.FetchResponse{Code: code}, func() {})
@@ -69,6 +69,9 @@ func (s *Set) Fetch(q Fetch, done func(resp *protocol.FetchResponse, release fun
 	if f.follower {
 		f.record()
 	}
+	f.mu.Lock()
+	f.busy = false
+	f.mu.Unlock()
 	f.attempt(q.Req.MaxWaitMillis <= 0)
 	f.mu.Lock()
 	over := f.over
