@@ -50,7 +50,7 @@ func TestLoadRefuses(t *testing.T) {
 		"zookeeper.ssl.ciphersuites=NOT_A_SUITE":                                    "none of these cipher suites",
 		"zookeeper.ssl.trustStore.location=" + write(t, "empty.pem", "") + "\n":     "the file is empty",
 		"zookeeper.ssl.trustStore.location=" + write(t, "text.pem", "hello") + "\n": "neither PEM nor JKS nor PKCS12",
-		"zookeeper.ssl.ocsp=true":                                                   "does not check revocation",
+		"zookeeper.ssl.ocsp=true":                                                   "revocation is not checked",
 		"bad=\\u12":                                                                 `malformed \u escape`,
 	} {
 		_, err := Load(write(t, "client.cfg", "zookeeper.client.secure=true\n"+text), Flags{})
