@@ -166,7 +166,16 @@ func TestSnapshotOverTLS(t *testing.T) {
 			t.Fatal(h.Err)
 		}
 		big := strings.Repeat("x", 900<<10)
-		for range 90 { // above what a leader keeps of its log for a member that is away
+		metric := func(id uint64, name string) (v float64) {
+			e.servers[id].Metrics(func(m *admin.Metric) {
+				if m.Name == name {
+					v = m.Value
+				}
+			})
+			return v
+		}
+		// Above what a leader keeps of its log for a member that is away, and until it has truncated it.
+		for n := 0; n < 90 || n < 1000 && metric(at[0], "holt_log_truncations") == 0 && metric(at[1], "holt_log_truncations") == 0; n++ {
 			if h := c.call(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Data: []byte(big), Version: -1}, nil); h.Err != wire.OK {
 				t.Fatal(h.Err)
 			}
@@ -174,12 +183,7 @@ func TestSnapshotOverTLS(t *testing.T) {
 		}
 		e.start(away)
 		<-e.servers[away].Ready()
-		installed := 0.0
-		e.servers[away].Metrics(func(m *admin.Metric) {
-			if m.Name == "holt_snapshots_installed" {
-				installed = m.Value
-			}
-		})
+		installed := metric(away, "holt_snapshots_installed")
 		if installed != 1 {
 			t.Errorf("%v snapshots installed, want 1", installed)
 		}
