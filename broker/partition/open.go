@@ -110,6 +110,8 @@ func (d *Dir) load(n Name, clean bool) (*Log, error) {
 	l.flushed.Store(min(recovered, end))
 	if clean {
 		l.flushed.Store(end)
+	} else {
+		l.namesDirty = true // files that were made before the crash
 	}
 	l.recovery.Store(l.flushed.Load())
 	if err := l.loadProducers(); err != nil {

@@ -151,6 +151,7 @@ func Open(cfg Config) *Set {
 		for _, l := range d.Logs() {
 			s.adopt(newReplica(s, d, l))
 		}
+		s.hardenFound(d)
 	}
 	for _, d := range cfg.Dirs {
 		if err := d.Err(); err != nil {
@@ -159,6 +160,22 @@ func Open(cfg Config) *Set {
 	}
 	s.wg.Go(s.scanLagging)
 	return s
+}
+
+// hardenFound makes durable what logs were found with after a crash, where only that counts: nobody
+// would ask for it before the next append, and until then a leader could not commit it, while a follower
+// would say that it has it.
+func (s *Set) hardenFound(d *partition.Dir) {
+	if !s.cfg.FlushOnAck {
+		return
+	}
+	for _, l := range d.Logs() {
+		if l.FlushedOffset() < l.EndOffset() && d.Err() == nil {
+			if err := l.Flush(); err != nil {
+				s.log.Error("log cannot be made durable", zap.Stringer("partition", l.Name()), zap.Error(err)) // d.Err tells
+			}
+		}
+	}
 }
 
 // now is the monotonic time that cores go by.
