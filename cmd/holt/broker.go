@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,8 +100,8 @@ func (a *app) jaasFile() string {
 
 // serveBroker runs a broker until it is told to stop or fails.
 func (a *app) serveBroker(cfg broker.Config, log *zap.Logger) error {
-	ctx, cancel := a.untilStopped()
-	defer cancel()
+	ctx, release := a.untilStopped()
+	defer release()
 	b, err := a.startBroker(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -121,18 +122,25 @@ func (a *app) serveBroker(cfg broker.Config, log *zap.Logger) error {
 	return failure
 }
 
-// untilStopped is a context that a signal ends.
-func (a *app) untilStopped() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
+// untilStopped is a context that a signal ends. Once release has returned, the context tells
+// whether a signal was taken: none is lost.
+func (a *app) untilStopped() (ctx context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(over)
 		select {
 		case <-a.stop:
-			cancel()
-		case <-ctx.Done():
+			cancel(errSignalled)
+		case <-done:
+			cancel(nil)
 		}
 	}()
-	return ctx, cancel
+	return ctx, sync.OnceFunc(func() { close(done); <-over })
 }
+
+// errSignalled is the cause of the end of untilStopped's context if a signal came.
+var errSignalled = errors.New("told to stop by a signal")
 
 // brokerFailure is why a broker stops that was not told to.
 func brokerFailure(b runningBroker) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -63,8 +64,8 @@ func (d *devEnsemble) startBrokers(log *zap.Logger) (stopped bool, err error) {
 	if d.flags.kafkaPort == 0 {
 		return false, nil
 	}
-	ctx, cancel := d.app.untilStopped()
-	defer cancel()
+	ctx, release := d.app.untilStopped()
+	defer release()
 	timed, cancelTimed := context.WithTimeout(ctx, brokerStartTime)
 	defer cancelTimed()
 	brokers := make([]runningBroker, d.flags.members)
@@ -89,7 +90,8 @@ func (d *devEnsemble) startBrokers(log *zap.Logger) (stopped bool, err error) {
 			d.brokers = append(d.brokers, b)
 		}
 	}
-	d.signalled = ctx.Err() != nil
+	release()
+	d.signalled = errors.Is(context.Cause(ctx), errSignalled)
 	err = d.brokersError(errs)
 	if d.signalled && err != nil {
 		return true, nil // that is why

@@ -186,8 +186,8 @@ func (c *connection) with(ctx context.Context, do func(context.Context, *kadm.Cl
 	return do(ctx, s.admin)
 }
 
-// coordinatorPause is how long a coordinator that is not there yet is left alone.
-const coordinatorPause = 200 * time.Millisecond
+// leaderPause is how long a coordinator or leader that is not ready yet is left alone.
+const leaderPause = 200 * time.Millisecond
 
 // coordinated asks until there is a coordinator to answer, or ctx has ended. The
 // first question of this kind has a new cluster make the topic of its offsets, and
@@ -199,7 +199,7 @@ func coordinated[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 			return answer, err
 		}
 		select {
-		case <-time.After(coordinatorPause):
+		case <-time.After(leaderPause):
 		case <-ctx.Done():
 			return answer, err
 		}

@@ -153,10 +153,7 @@ func (c *consuming) prepareTopic(ctx context.Context, adm *kadm.Client, topic st
 		return err
 	}
 	if c.flags.committed {
-		offsets, err := adm.ListCommittedOffsets(ctx, topic)
-		if err == nil {
-			err = offsets.Error()
-		}
+		offsets, err := settled(ctx, func() (kadm.ListedOffsets, error) { return adm.ListCommittedOffsets(ctx, topic) })
 		if err != nil {
 			return failure(err, "offsets of topic %s", topic)
 		}

@@ -2,11 +2,13 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // position is a place in partitions, as a user names it.
@@ -86,10 +88,7 @@ func readBounds(ctx context.Context, adm *kadm.Client, topic string) (*bounds, e
 		read func(context.Context, ...string) (kadm.ListedOffsets, error)
 		into map[int32]int64
 	}{{adm.ListStartOffsets, b.start}, {adm.ListEndOffsets, b.end}} {
-		offsets, err := list.read(ctx, topic)
-		if err == nil {
-			err = offsets.Error()
-		}
+		offsets, err := settled(ctx, func() (kadm.ListedOffsets, error) { return list.read(ctx, topic) })
 		if err != nil {
 			return nil, failure(err, "offsets of topic %s", topic)
 		}
@@ -100,14 +99,31 @@ func readBounds(ctx context.Context, adm *kadm.Client, topic string) (*bounds, e
 	return b, nil
 }
 
+// settled asks for offsets until the leaders know them, or ctx has ended: one that was just elected
+// does not know its high watermark, and the client library takes OFFSET_NOT_AVAILABLE for the
+// last word.
+func settled(ctx context.Context, ask func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
+	for {
+		offsets, err := ask()
+		if err == nil {
+			err = offsets.Error()
+		}
+		if !errors.Is(err, kerr.OffsetNotAvailable) {
+			return offsets, err
+		}
+		select {
+		case <-time.After(leaderPause):
+		case <-ctx.Done():
+			return offsets, err
+		}
+	}
+}
+
 // resolve returns the offset that at is in each partition, within the bounds.
 func (b *bounds) resolve(ctx context.Context, adm *kadm.Client, at position) (map[int32]int64, error) {
 	out := map[int32]int64{}
 	if at.kind == atTime {
-		offsets, err := adm.ListOffsetsAfterMilli(ctx, at.n, b.topic)
-		if err == nil {
-			err = offsets.Error()
-		}
+		offsets, err := settled(ctx, func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, at.n, b.topic) })
 		if err != nil {
 			return nil, failure(err, "offsets of topic %s at a time", b.topic)
 		}

@@ -1,8 +1,14 @@
 package kafka
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 func TestParsePosition(t *testing.T) {
@@ -67,4 +73,29 @@ func TestBytesText(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
+}
+
+// TestSettled: a leader that does not know its offsets yet is asked again.
+func TestSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := []error{kerr.OffsetNotAvailable, kerr.OffsetNotAvailable, nil}
+		asked := 0
+		ask := func() (kadm.ListedOffsets, error) {
+			asked++
+			return kadm.ListedOffsets{"t": {0: {Offset: 7, Err: answers[min(asked, len(answers))-1]}}}, nil
+		}
+		if o, err := settled(t.Context(), ask); err != nil || o["t"][0].Offset != 7 || asked != 3 {
+			t.Errorf("asked %d times: %v, %v", asked, o, err)
+		}
+		answers, asked = []error{kerr.OffsetNotAvailable}, 0
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := settled(ctx, ask); !errors.Is(err, kerr.OffsetNotAvailable) {
+			t.Errorf("without an answer in time: %v", err)
+		}
+		answers, asked = []error{kerr.UnknownTopicOrPartition}, 0
+		if _, err := settled(t.Context(), ask); !errors.Is(err, kerr.UnknownTopicOrPartition) || asked != 1 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+	})
 }
