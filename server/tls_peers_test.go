@@ -158,24 +158,16 @@ func TestSnapshotOverTLS(t *testing.T) {
 		ca := securetest.New(t, "ours")
 		e := newTestEnsembleOf(t, func(id uint64, cfg *Config) { cfg.TLS = memberTLS(t, ca, fmt.Sprintf("m%d", id)) })
 		away := others(e.leader(1, 2, 3))[0]
+		last := e.servers[away].peers.Status().Last
 		e.stop(away)
 		at := others(away)
-		e.leader(at...)
+		leader := e.leader(at...)
 		c := connect(t, e.servers[at[0]], wire.ConnectRequest{})
 		if h := c.call(wire.OpCreate, create("/n", "", 0), nil); h.Err != wire.OK {
 			t.Fatal(h.Err)
 		}
 		big := strings.Repeat("x", 900<<10)
-		metric := func(id uint64, name string) (v float64) {
-			e.servers[id].Metrics(func(m *admin.Metric) {
-				if m.Name == name {
-					v = m.Value
-				}
-			})
-			return v
-		}
-		// Above what a leader keeps of its log for a member that is away, and until it has truncated it.
-		for n := 0; n < 90 || n < 1000 && metric(at[0], "holt_log_truncations") == 0 && metric(at[1], "holt_log_truncations") == 0; n++ {
+		for n := 0; n < 400 && e.servers[leader].peers.Status().First <= last+1; n++ {
 			if h := c.call(wire.OpSetData, &wire.SetDataRequest{Path: "/n", Data: []byte(big), Version: -1}, nil); h.Err != wire.OK {
 				t.Fatal(h.Err)
 			}
@@ -183,9 +175,18 @@ func TestSnapshotOverTLS(t *testing.T) {
 		}
 		e.start(away)
 		<-e.servers[away].Ready()
-		installed := metric(away, "holt_snapshots_installed")
+		status := e.servers[leader].peers.Status()
+		for e.servers[away].peers.Status().Applied < status.Commit {
+			time.Sleep(50 * time.Millisecond)
+		}
+		installed := 0.0
+		e.servers[away].Metrics(func(m *admin.Metric) {
+			if m.Name == "holt_snapshots_installed" {
+				installed = m.Value
+			}
+		})
 		if installed != 1 {
-			t.Errorf("%v snapshots installed, want 1", installed)
+			t.Errorf("%v snapshots installed, want 1; the log ended at %d, the leader's begins at %d: %+v", installed, last, status.First, status)
 		}
 	})
 }
