@@ -149,7 +149,7 @@ func TestRequests(t *testing.T) {
 	m.createTopic(t, "t", 6, 2)
 	m.wait(t, "leaders", func(i *metadata.Image) bool { return led(i, "t", 1, 2, 3) })
 	c := active(members).controller
-	b := members[1].follower.Image().Broker(2)
+	b := m.follower.Image().Broker(2) // that m has it is what was waited for
 	remaining, code, err := c.Shutdown(t.Context(), 2, b.Epoch)
 	if err != nil || code != kerror.OK || len(remaining) != 0 {
 		t.Fatalf("shutdown: %v %v %v", remaining, code, err)

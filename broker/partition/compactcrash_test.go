@@ -3,6 +3,7 @@ package partition_test
 import (
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -42,9 +43,17 @@ func TestCompactCrashSteps(t *testing.T) {
 		}
 		x.cfg.SegmentBytes = 20_000 // so that segments become one
 		mem := x.fs
+		var mu sync.Mutex // the directory's flusher is about, too
 		var clones []*vfs.MemFS
 		recording := false
+		record := func(on bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			recording = on
+		}
 		x.wrap = &stepFS{FS: mem, before: func() {
+			mu.Lock()
+			defer mu.Unlock()
 			for percent := 0; recording && percent <= 100; percent += 50 {
 				clones = append(clones, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: x.r}))
 			}
@@ -54,11 +63,12 @@ func TestCompactCrashSteps(t *testing.T) {
 		if err := x.log.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		recording = true
+		record(true)
 		if err := x.log.Compact(1 << 41); err != nil {
 			t.Fatal(err)
 		}
-		recording, x.wrap = false, nil
+		record(false)
+		x.wrap = nil
 		swaps := 0
 		for _, fs := range clones {
 			if names, err := fs.List("/data/logs/t-3"); err == nil {
