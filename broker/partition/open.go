@@ -235,11 +235,15 @@ func (l *Log) recover(durable int64, clean bool) error {
 		return fmt.Errorf("read producers: %w", err)
 	}
 	l.epochs = l.epochs.cutEnd(l.segments[first].base) // the batches say which came
+	// Before the recovery point nothing is lost. Nor is it before the place up to which the log was
+	// compacted: that was made durable first. Kafka tells of recovery points once a minute only, so
+	// that after a kill its compacted segments lie behind them, with gaps.
+	gapless := max(durable, l.dir.checkpoints.get(kindCleaner, l.name, 0))
 	for i := first; i < len(l.segments); i++ {
 		if err := l.recoverSegment(i, durable); err != nil {
 			return err
 		}
-		if i+1 < len(l.segments) && l.segments[i+1].base <= durable { // what is not there was compacted away
+		if i+1 < len(l.segments) && l.segments[i+1].base <= gapless { // what is not there was compacted away
 			l.end.Store(max(l.end.Load(), l.segments[i+1].base))
 		} else if i+1 < len(l.segments) && max(l.end.Load(), l.start.Load()) != l.segments[i+1].base {
 			if err := l.dropLost(i); err != nil {
