@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"holt/compat/target"
 	"holt/wire"
 	"holt/wire/client"
 )
@@ -171,16 +172,21 @@ func TestHowToBackUp(t *testing.T) {
 	}
 }
 
-// TestHowToTLS runs docs/how-to/tls.md.
-func TestHowToTLS(t *testing.T) {
-	if out, err := exec.Command("openssl", "version").CombinedOutput(); err != nil {
-		t.Skipf("openssl: %v %s; apt-get install openssl", err, out)
-	}
+// newSecureHowTo is a howTo for pages that make certificates and use zkcli.
+func newSecureHowTo(t *testing.T) *howTo {
+	t.Helper()
+	target.Require(t, target.Tool{Check: []string{"openssl", "version"}, Package: "openssl"})
 	h := newHowTo(t)
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(h.dir, "bin", "zkcli"), "../zkcli").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	h.run("sed 's#/var/lib/zookeeper#/var/lib/holt#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\n")
+	return h
+}
+
+// TestHowToTLS runs docs/how-to/tls.md.
+func TestHowToTLS(t *testing.T) {
+	h := newSecureHowTo(t)
 	h.page("tls.md", 6)
 	if _, _, err := h.dial().GetData(t.Context(), "/alice", false); !errors.Is(err, wire.ErrNoAuth) {
 		t.Errorf("everybody reads what is for alice: %v", err)
@@ -194,14 +200,7 @@ func TestHowToTLS(t *testing.T) {
 // TestHowToAuthenticate runs docs/how-to/authentication.md, but for Kerberos, which needs a KDC:
 // compat/clients runs that.
 func TestHowToAuthenticate(t *testing.T) {
-	if out, err := exec.Command("openssl", "version").CombinedOutput(); err != nil {
-		t.Skipf("openssl: %v %s; apt-get install openssl", err, out)
-	}
-	h := newHowTo(t)
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(h.dir, "bin", "zkcli"), "../zkcli").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	h.run("sed 's#/var/lib/zookeeper#/var/lib/holt#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\n")
+	h := newSecureHowTo(t)
 	h.page("authentication.md", 4)
 	if _, _, err := h.dial().GetData(t.Context(), "/", false); !errors.Is(err, wire.ErrSessionClosedRequireSaslAuth) {
 		t.Errorf("everybody is let in: %v", err)
@@ -210,9 +209,7 @@ func TestHowToAuthenticate(t *testing.T) {
 
 // TestHowToMonitor runs docs/how-to/monitoring.md, and holds alerts.yml to the metrics that there are.
 func TestHowToMonitor(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("needs curl: apt-get install curl")
-	}
+	target.Require(t, target.Tool{Check: []string{"curl", "--version"}, Package: "curl"})
 	const page = "../../docs/how-to/monitoring.md"
 	h := newHowTo(t)
 	metrics := fmt.Sprint(freePort(t))

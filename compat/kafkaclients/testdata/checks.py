@@ -54,12 +54,12 @@ def values(n, prefix="value"):
     return ["%s-%d-%s" % (prefix, i, "abcdefghij" * 20) for i in range(n)]
 
 
-def until(what, condition):
-    """Waits until condition holds."""
+def until(what, condition, state=lambda: ""):
+    """Waits until condition holds. state tells what there is instead."""
     end = time.time() + PATIENCE
     while not condition():
         if time.time() > end:
-            raise TimeoutError("%s: not within %d s" % (what, PATIENCE))
+            raise TimeoutError("%s: not within %d s %s" % (what, PATIENCE, state()))
         time.sleep(0.02)
 
 
@@ -110,13 +110,13 @@ class Seen:
 def rebalance(seen, write, leave):
     """The check "group": write(values) writes ten records into each of six partitions, leave()
     has the third member leave."""
-    until("two partitions each of %s" % (seen.assigned,), lambda: seen.shared([2, 2, 2]))
+    until("two partitions each", lambda: seen.shared([2, 2, 2]), lambda: seen.assigned)
     before = values(60, "before")
     write(before)
     until("60 records", lambda: seen.has(before))
     leave()
     seen.assign(2, ())
-    until("three partitions each", lambda: seen.shared([3, 3, 0]))
+    until("three partitions each", lambda: seen.shared([3, 3, 0]), lambda: seen.assigned)
     after = values(60, "after")
     write(after)
     until("60 more records", lambda: seen.has(after))
