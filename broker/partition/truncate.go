@@ -42,7 +42,7 @@ func (l *Log) TruncateFullyAt(offset int64) error {
 }
 
 // truncate runs f while nothing is written or synced, to which the log ends at end. Before, recovery is made to
-// begin no later: batches that are appended afterwards would pass for durable.
+// begin no later: batches that are appended afterwards would pass for durable, or their loss for a compaction.
 func (l *Log) truncate(end int64, f func() error) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
@@ -56,8 +56,10 @@ func (l *Log) truncate(end int64, f func() error) error {
 	}
 	lower(&l.flushed, end)
 	lower(&l.recovery, end)
-	if err := l.dir.checkpoints.lower(l.dir, kindRecovery, l.name, end); err != nil {
-		return l.fail(fmt.Errorf("truncate: %w", err))
+	for _, k := range []kind{kindRecovery, kindCleaner} {
+		if err := l.dir.checkpoints.lower(l.dir, k, l.name, end); err != nil {
+			return l.fail(fmt.Errorf("truncate: %w", err))
+		}
 	}
 	if err := f(); err != nil {
 		return l.fail(fmt.Errorf("truncate: %w", err))
