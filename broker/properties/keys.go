@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"holt/broker/setting"
+	"holt/wire/javaprops"
 )
 
 // key is one row of the keys that are no settings of Holt's.
@@ -185,18 +186,14 @@ func secret(name string) bool {
 
 // suggestion is the remedy for a key nobody knows.
 func suggestion(name string) string {
-	best, distance := "", len(name)/3+1
-	try := func(known string) {
-		if d := editDistance(strings.ToLower(name), known); d < distance || d == distance && best == "" {
-			best, distance = known, d
-		}
-	}
+	var known []string
 	for _, s := range setting.BrokerSettings() {
-		try(s.Name)
+		known = append(known, s.Name)
 	}
 	for _, k := range keyTable() {
-		try(k.name)
+		known = append(known, k.name)
 	}
+	best := javaprops.Nearest(name, known)
 	switch {
 	case setting.Topic(name) != nil:
 		return "it is a setting of topics; for all of them the broker's is " + brokersName(name)
@@ -211,24 +208,4 @@ func brokersName(topic string) string {
 		return s.Synonyms[0].Name
 	}
 	return "none"
-}
-
-// editDistance counts the letters to insert, delete or replace between a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -9,6 +9,7 @@ import (
 	"holt/broker"
 	"holt/broker/setting"
 	"holt/sasl"
+	"holt/wire/javaprops"
 )
 
 // Options are what a configuration is made of besides the file.
@@ -31,43 +32,11 @@ type Result struct {
 	Notes []Note
 }
 
-// Note says in one line what Holt does with a setting.
-type Note struct {
-	File string
-	Line int // 0 for one that overrides the file
-	Key  string
-	Text string
-}
-
-// String is "file:line: key: text".
-func (n Note) String() string { return place(n.File, n.Line) + n.Key + ": " + n.Text }
+// Note says in one line what Holt does with a setting. Line 0 is one that overrides the file.
+type Note = javaprops.Note
 
 // Error is one thing that is wrong with a configuration.
-type Error struct {
-	File string
-	Line int // 0 if it is about no line of a file
-	// Cause says what is wrong, Remedy what to do; Remedy may be empty.
-	Cause, Remedy string
-}
-
-// Error is "file:line: cause; remedy".
-func (e *Error) Error() string {
-	s := place(e.File, e.Line) + e.Cause
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
-	}
-	return s
-}
-
-func place(file string, line int) string {
-	switch {
-	case file == "":
-		return ""
-	case line == 0:
-		return file + ": "
-	}
-	return fmt.Sprintf("%s:%d: ", file, line)
-}
+type Error = javaprops.Error
 
 // Read reads the file at path. The error joins an *Error for each thing that is wrong.
 func Read(path string, opts Options) (*Result, error) {
@@ -76,7 +45,7 @@ func Read(path string, opts Options) (*Result, error) {
 	}
 	text, err := opts.ReadFile(path)
 	if err != nil {
-		return nil, &Error{File: path, Cause: "cannot be read: " + causeOf(err), Remedy: "name an existing file"}
+		return nil, &Error{File: path, Cause: "cannot be read: " + javaprops.Reason(err), Remedy: "name an existing file"}
 	}
 	props, err := parse(path, string(text))
 	if err != nil {
@@ -91,15 +60,6 @@ func Read(path string, opts Options) (*Result, error) {
 		return nil, errors.Join(r.errs...)
 	}
 	return &Result{Config: r.cfg, Notes: r.notes}, nil
-}
-
-// causeOf drops the name of the file from an error that Error names anyway.
-func causeOf(err error) string {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
-	}
-	return err.Error()
 }
 
 // reader is the state of one Read.

@@ -11,6 +11,7 @@ import (
 	"holt/broker/network"
 	"holt/broker/setting"
 	"holt/sasl"
+	"holt/wire/javaprops"
 )
 
 // mechanisms are those of SASL that there are.
@@ -155,7 +156,7 @@ func (r *reader) jaas() {
 		r.sections, err = sasl.ParseJAASFile(string(text))
 	}
 	if err != nil {
-		r.errs = append(r.errs, &Error{File: r.opts.JAASFile, Cause: causeOf(err)})
+		r.errs = append(r.errs, &Error{File: r.opts.JAASFile, Cause: javaprops.Reason(err)})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"holt/server"
+	"holt/wire/javaprops"
 )
 
 // serverLine is one server.N, from whichever file.
@@ -178,7 +179,7 @@ func (r *reader) readDynamic() {
 	}
 	text, err := r.opts.ReadFile(r.dynamicFile)
 	if err != nil {
-		r.fail(named, fmt.Sprintf("dynamicConfigFile=%s: cannot be read: %s", r.dynamicFile, causeOf(err)),
+		r.fail(named, fmt.Sprintf("dynamicConfigFile=%s: cannot be read: %s", r.dynamicFile, javaprops.Reason(err)),
 			"name an existing file, by its full path")
 		return
 	}
@@ -217,7 +218,7 @@ func (r *reader) readMyID() {
 		return
 	}
 	if err != nil {
-		r.errs = append(r.errs, &Error{File: name, Cause: "cannot be read: " + causeOf(err), Remedy: write})
+		r.errs = append(r.errs, &Error{File: name, Cause: "cannot be read: " + javaprops.Reason(err), Remedy: write})
 		return
 	}
 	content := strings.TrimSpace(string(text))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"holt/server/membership"
+	"holt/wire/javaprops"
 )
 
 // Files keeps a member's configuration in step with changes of the ensemble, so that the member and
@@ -78,17 +79,17 @@ func (f *Files) Update(e *membership.Ensemble, self uint64) error {
 // pointTo returns a configuration that names the dynamic file, without what that file says:
 // with clientPort, the address for clients, too.
 func pointTo(text, dynamic string, clientPort bool) string {
+	// Lines that cannot be read stay: Read complains about them.
+	props, _ := javaprops.Parse("", text)
 	var b strings.Builder
-	rest := text
-	for rest != "" {
-		logical, _, tail := cutLogicalLine(rest)
-		lines := rest[:len(rest)-len(tail)]
-		rest = tail
-		if key, _, err := cutProperty(logical); err == nil && logical != "" && movesAway(key, clientPort) {
-			continue
+	end := 0
+	for _, p := range props {
+		if movesAway(strings.TrimSpace(p.Key), clientPort) {
+			b.WriteString(text[end:p.Start])
+			end = p.End
 		}
-		b.WriteString(lines)
 	}
+	b.WriteString(text[end:])
 	kept := b.String()
 	if kept != "" && !strings.HasSuffix(kept, "\n") {
 		kept += "\n"

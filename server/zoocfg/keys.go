@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"holt/wire/javaprops"
 )
 
 // key is one row of the key table.
@@ -140,12 +142,11 @@ func keyTable() []key {
 
 // suggestion is the remedy for a key nobody knows.
 func suggestion(name string) string {
-	best, distance := "", len(name)/3+1
+	var known []string
 	for _, k := range keyTable() {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(k.name)); d <= distance && (best == "" || d < distance) {
-			best, distance = k.name, d
-		}
+		known = append(known, k.name)
 	}
+	best := javaprops.Nearest(name, known)
 	if best == "" {
 		return "remove the line, or look the name up in docs/configuration.md"
 	}
@@ -153,24 +154,4 @@ func suggestion(name string) string {
 		best += "N"
 	}
 	return "did you mean " + best + "?"
-}
-
-// editDistance counts the letters to insert, delete or replace between a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

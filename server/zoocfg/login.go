@@ -8,6 +8,7 @@ import (
 	"holt/sasl"
 	"holt/sasl/gssapi"
 	"holt/server"
+	"holt/wire/javaprops"
 )
 
 // jaasSectionDefault is the section of a JAAS file that is about clients of this server.
@@ -42,7 +43,7 @@ func (r *reader) finishSASL() {
 	p := r.seen["java.security.auth.login.config"]
 	text, err := r.opts.ReadFile(r.jaasFile)
 	if err != nil {
-		r.fail(p, fmt.Sprintf("the JAAS file %s cannot be read: %s", r.jaasFile, causeOf(err)), "name an existing file, or remove the line for no SASL")
+		r.fail(p, fmt.Sprintf("the JAAS file %s cannot be read: %s", r.jaasFile, javaprops.Reason(err)), "name an existing file, or remove the line for no SASL")
 		return
 	}
 	sections, err := sasl.ParseJAASFile(string(text))
@@ -108,7 +109,7 @@ func (r *reader) defaultRealm() string {
 	text, err := r.opts.ReadFile(path)
 	if err != nil {
 		if r.krb5Conf != "" {
-			r.fail(r.seen["java.security.krb5.conf"], fmt.Sprintf("java.security.krb5.conf=%s cannot be read: %s", path, causeOf(err)), "name an existing file")
+			r.fail(r.seen["java.security.krb5.conf"], fmt.Sprintf("java.security.krb5.conf=%s cannot be read: %s", path, javaprops.Reason(err)), "name an existing file")
 		}
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"holt/server"
+	"holt/wire/javaprops"
 )
 
 // Setting is the effective value of one key, and where it comes from.
@@ -29,7 +30,7 @@ func (s Setting) Origin() string {
 	if s.Default() {
 		return "default"
 	}
-	return strings.TrimSuffix(place(s.File, s.Line), ": ")
+	return javaprops.Place(s.File, s.Line)
 }
 
 // myIDKey is no key, but is shown as one.

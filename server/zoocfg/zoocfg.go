@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"holt/server"
+	"holt/wire/javaprops"
 )
 
 // Options are what a configuration is made of besides the file.
@@ -50,33 +51,11 @@ type Result struct {
 	given map[string]property
 }
 
-// Note says in one line what Holt does with a setting.
-type Note struct {
-	File string
-	Line int // 0 for a -D setting
-	Key  string
-	Text string
-}
-
-// String is "file:line: key: text".
-func (n Note) String() string { return place(n.File, n.Line) + n.Key + ": " + n.Text }
+// Note says in one line what Holt does with a setting. Line 0 is a -D setting.
+type Note = javaprops.Note
 
 // Error is one thing that is wrong with a configuration.
-type Error struct {
-	File string
-	Line int // 0 if it is about no line of a file
-	// Cause says what is wrong, Remedy what to do; Remedy may be empty.
-	Cause, Remedy string
-}
-
-// Error is "file:line: cause; remedy".
-func (e *Error) Error() string {
-	s := place(e.File, e.Line) + e.Cause
-	if e.Remedy != "" {
-		s += "; " + e.Remedy
-	}
-	return s
-}
+type Error = javaprops.Error
 
 // Errors are the parts of an error of Read, in order.
 func Errors(err error) []*Error {
@@ -97,16 +76,6 @@ func Errors(err error) []*Error {
 	return nil
 }
 
-func place(file string, line int) string {
-	switch {
-	case file == "":
-		return ""
-	case line == 0:
-		return file + ": "
-	}
-	return fmt.Sprintf("%s:%d: ", file, line)
-}
-
 // Read reads the configuration file at path. The error joins an *Error for each
 // thing that is wrong, or is that of reading the file.
 func Read(path string, opts Options) (*Result, error) {
@@ -115,7 +84,7 @@ func Read(path string, opts Options) (*Result, error) {
 	}
 	text, err := opts.ReadFile(path)
 	if err != nil {
-		return nil, &Error{File: path, Cause: "cannot be read: " + causeOf(err),
+		return nil, &Error{File: path, Cause: "cannot be read: " + javaprops.Reason(err),
 			Remedy: "name an existing file, or start without one by: holt dev"}
 	}
 	props, err := parseProperties(path, string(text))
@@ -135,15 +104,6 @@ func Read(path string, opts Options) (*Result, error) {
 		return nil, errors.Join(r.errs...)
 	}
 	return &Result{Config: r.cfg, Notes: r.notes, given: r.seen}, nil
-}
-
-// causeOf drops the name of the file from an error that Error names anyway.
-func causeOf(err error) string {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
-	}
-	return err.Error()
 }
 
 // reader is the state of one Read.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"holt/cmd/internal/properties"
 	"holt/server/secure"
+	"holt/wire/javaprops"
 )
 
 // Config is how to reach servers.
@@ -62,11 +62,11 @@ func Load(name string, flags Flags, jvm ...string) (*Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read client configuration: %w", err)
 		}
-		pairs, err := properties.Parse(string(text))
+		props, err := javaprops.Parse(name, string(text))
 		if err != nil {
-			return nil, fmt.Errorf("read client configuration %s: %w", name, err)
+			return nil, fmt.Errorf("read client configuration: %w", err)
 		}
-		for _, p := range pairs {
+		for _, p := range props {
 			l.set(p.Key, strings.TrimSpace(p.Value))
 		}
 	}

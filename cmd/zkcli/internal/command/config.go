@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"holt/cmd/internal/properties"
 	"holt/cmd/zkcli/internal/cmdline"
 	"holt/cmd/zkcli/internal/render"
 	"holt/wire"
+	"holt/wire/javaprops"
 )
 
 // config: GetConfigCommand.
@@ -63,15 +63,16 @@ func runConfig(ctx context.Context, c *Call) error {
 // the order in which Java hands them out. What is not understood is complained about and left
 // out. (ConfigUtils.getClientConfigStr)
 func clientString(config string, complain func(error)) string {
-	pairs, err := properties.Parse(config)
+	props, err := javaprops.Parse("configuration", config)
 	if err != nil {
 		complain(err)
 		return ""
 	}
-	properties.HashOrder(pairs)
+	props = javaprops.Last(props)
+	javaprops.HashOrder(props)
 	version := ""
 	var clients []string
-	for _, p := range pairs {
+	for _, p := range props {
 		switch {
 		case p.Key == "version":
 			version = strings.TrimSpace(p.Value)
@@ -263,14 +264,15 @@ func membersOfFile(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pairs, err := properties.Parse(string(text))
+	props, err := javaprops.Parse(name, string(text))
 	if err != nil {
 		return "", err
 	}
+	props = javaprops.Last(props)
 	version := int64(0)
 	members := map[int64]string{}
 	var ids []int64
-	for _, p := range pairs {
+	for _, p := range props {
 		id, isServer := strings.CutPrefix(p.Key, "server.")
 		switch {
 		case p.Key == "version":
