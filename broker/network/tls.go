@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/broker/auth"
+	"holt/wire/keystore"
 )
 
 // handshakeTimeout bounds how long a client may take over the handshake of TLS.
@@ -106,12 +107,8 @@ func (t *TLS) common() (*tls.Config, error) {
 	if cfg.CipherSuites, err = suites(t.CipherSuites); err != nil {
 		return nil, err
 	}
-	cert, err := t.Key.certificate()
-	if err != nil {
+	if cfg.Certificates, err = t.Key.certificates(); err != nil {
 		return nil, err
-	}
-	if cert != nil {
-		cfg.Certificates = []tls.Certificate{*cert}
 	}
 	return cfg, nil
 }
@@ -204,7 +201,7 @@ func (c *Conn) secure() error {
 	c.frames.r = conn
 	c.out.use(conn)
 	if certs := conn.ConnectionState().PeerCertificates; len(certs) > 0 && c.listener.Protocol == SSL {
-		name, err := auth.SubjectName(certs[0].RawSubject)
+		name, err := keystore.Name(certs[0].RawSubject)
 		if err != nil {
 			return fmt.Errorf("subject of the client's certificate: %w", err)
 		}

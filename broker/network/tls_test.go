@@ -3,15 +3,9 @@ package network
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/pbkdf2"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -20,6 +14,7 @@ import (
 	"time"
 
 	keystore "github.com/pavlo-v-chernykh/keystore-go/v4"
+	"github.com/youmark/pkcs8"
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"holt/broker/auth"
@@ -107,8 +102,12 @@ func TestStores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	encrypted, err := pkcs8.MarshalPrivateKey(key, []byte("secret"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	clear := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})) + certPEM(cert)
-	locked := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: encryptKey(t, der, "secret")})) + certPEM(cert)
+	locked := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: encrypted})) + certPEM(cert)
 	jks := write("server.jks", jksOf(t, der, cert, k.ca, "secret", "keysecret"))
 	p12File, p12TrustFile := write("server.p12", p12), write("trust.p12", p12Trust)
 	pemFile, lockedFile := write("server.pem", []byte(clear)), write("locked.pem", []byte(locked))
@@ -165,46 +164,6 @@ func jksOf(t *testing.T, der []byte, cert, ca *x509.Certificate, password, keyPa
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// encryptKey is what `openssl pkcs8 -topk8 -v2 aes-256-cbc` does.
-func encryptKey(t *testing.T, der []byte, password string) []byte {
-	salt, iv := make([]byte, 8), make([]byte, aes.BlockSize)
-	rand.Read(salt)
-	rand.Read(iv)
-	key, err := pbkdf2.Key(sha256.New, password, salt, 2048, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pad := aes.BlockSize - len(der)%aes.BlockSize
-	data := append(bytes.Clone(der), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
-	raw := func(v any) asn1.RawValue {
-		b, err := asn1.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return asn1.RawValue{FullBytes: b}
-	}
-	prf := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, Parameters: asn1.NullRawValue}
-	kdf := struct {
-		Salt       []byte
-		Iterations int
-		PRF        pkix.AlgorithmIdentifier
-	}{salt, 2048, prf}
-	params := pbes2Params{
-		Derivation: pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}, Parameters: raw(kdf)},
-		Encryption: pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, Parameters: raw(iv)},
-	}
-	out, err := asn1.Marshal(encryptedKey{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, Parameters: raw(params)}, data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // TestReload: new connections get the new certificate, the old ones go on, and files that

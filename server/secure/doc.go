@@ -1,7 +1,7 @@
 // Package secure is TLS for both kinds of connections: of clients and between
-// members. It reads key and trust stores, makes configurations of crypto/tls
-// of them, keeps these up to date when the files change, and says in one line
-// why a handshake failed and what to do.
+// members. It makes configurations of crypto/tls of key and trust stores, keeps
+// these up to date when the files change, and says in one line why a handshake
+// failed and what to do.
 //
 //	Settings ──Open──▶ Source ──Server──▶ *tls.Config for a listener
 //	   ▲                 │ └────Client──▶ *tls.Config to dial a host
@@ -18,10 +18,8 @@
 // # Vocabulary
 //
 // A key store holds the private key and certificates of this side, a trust store the
-// certificates of the authorities that are believed in. Both are files of the kinds
-// PEM, JKS or PKCS12, told apart by their first bytes: keytool writes PKCS12 into
-// files called .jks. The other side of a connection is the peer, be it client,
-// server or member.
+// certificates of the authorities that are believed in; package wire/keystore reads both.
+// The other side of a connection is the peer, be it client, server or member.
 //
 // # Goroutines and locks
 //

@@ -238,8 +238,8 @@ func TestClientNames(t *testing.T) {
 // do: it is no authority.
 func TestSelfSignedTrust(t *testing.T) {
 	side := secure.Settings{
-		KeyStore:   secure.Store{Location: "testdata/key.jks", Password: "secret"},
-		TrustStore: secure.Store{Location: "testdata/trust.p12", Password: "trustsecret"},
+		KeyStore:   secure.Store{Location: "../../wire/keystore/testdata/key.jks", Password: "secret"},
+		TrustStore: secure.Store{Location: "../../wire/keystore/testdata/trust.p12", Password: "trustsecret"},
 	}
 	addr := echo(t, securetest.Open(t, side, secure.Options{}))
 	if _, err := say(t, addr, securetest.Open(t, side, secure.Options{}), "localhost"); err != nil {

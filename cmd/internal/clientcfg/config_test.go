@@ -48,10 +48,10 @@ func TestLoadRefuses(t *testing.T) {
 		"zookeeper.ssl.keyStore.type=BCFKS":                                         "convert it by keytool",
 		"zookeeper.ssl.enabledProtocols=TLSv1.2,SSLv3":                              `protocol "SSLv3"`,
 		"zookeeper.ssl.ciphersuites=NOT_A_SUITE":                                    "none of these cipher suites",
-		"zookeeper.ssl.trustStore.location=" + write(t, "empty.pem", "") + "\n":     "the file is empty",
+		"zookeeper.ssl.trustStore.location=" + write(t, "empty.pem", "") + "\n":     "it is empty",
 		"zookeeper.ssl.trustStore.location=" + write(t, "text.pem", "hello") + "\n": "neither PEM nor JKS nor PKCS12",
 		"zookeeper.ssl.ocsp=true":                                                   "revocation is not checked",
-		"bad=\\u12":                                                                 `malformed \u escape`,
+		"bad=\\u12":                                                                 `client.cfg:2: \u is not followed by four hexadecimal digits`,
 	} {
 		_, err := Load(write(t, "client.cfg", "zookeeper.client.secure=true\n"+text), Flags{})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -74,7 +74,7 @@ func TestDial(t *testing.T) {
 	cert, key := ca.Write(t, "me.pem", pair.CertPEM()), ca.Write(t, "me.key", pair.KeyPEM())
 	both := ca.Write(t, "both.pem", pair.KeyPEM()+pair.CertPEM())
 	trust, other := ca.TrustStore(t), stranger.TrustStore(t)
-	jks := "../../../server/secure/testdata/"
+	jks := "../../../wire/keystore/testdata/"
 	settings := func(trust, more string) string {
 		return "zookeeper.client.secure=true\nzookeeper.ssl.keyStore.location=" + both + "\nzookeeper.ssl.trustStore.location=" + trust + "\n" + more
 	}
@@ -128,7 +128,7 @@ func TestDial(t *testing.T) {
 // modernCert is the certificate of the store modern.p12, which plain.pem has too.
 func modernCert(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../server/secure/testdata/plain.pem")
+	text, err := os.ReadFile("../../../wire/keystore/testdata/plain.pem")
 	if err != nil {
 		t.Fatal(err)
 	}

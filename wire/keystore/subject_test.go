@@ -1,8 +1,7 @@
-package secure
+package keystore
 
 import (
 	"bufio"
-	"crypto/x509"
 	"encoding/base64"
 	"os"
 	"strings"
@@ -34,8 +33,8 @@ func javaLiteral(t *testing.T, s string) string {
 	return string(utf16.Decode(units))
 }
 
-// TestDN compares with what Java writes for the same bytes.
-func TestDN(t *testing.T) {
+// TestNameAsJava compares with what Java writes for the same bytes.
+func TestNameAsJava(t *testing.T) {
 	f, err := os.Open("testdata/dn.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -48,12 +47,27 @@ func TestDN(t *testing.T) {
 			t.Fatal("dn.txt is not pairs of lines", err)
 		}
 		want := javaLiteral(t, lines.Text())
-		if got := DN(&x509.Certificate{RawSubject: der}); got != want {
-			t.Errorf("%x:\n got %q\nwant %q", der, got, want)
+		if got, err := Name(der); err != nil || got != want {
+			t.Errorf("%x:\n got %q, %v\nwant %q", der, got, err, want)
 		}
 		n++
 	}
 	if n < 100 {
 		t.Errorf("only %d names", n)
+	}
+}
+
+func TestNameRefuses(t *testing.T) {
+	whole := []byte{0x30, 0x0d, 0x31, 0x0b, 0x30, 0x09, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x02, 'a', 'b'}
+	if got, err := Name(whole); err != nil || got != "CN=ab" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for n := range len(whole) {
+		if got, err := Name(whole[:n]); err == nil {
+			t.Errorf("%d bytes: got %q", n, got)
+		}
+	}
+	if got, err := Name(append(whole, 0)); err == nil {
+		t.Errorf("a byte too many: got %q", got)
 	}
 }

@@ -1,65 +1,10 @@
 package auth
 
 import (
-	"encoding/asn1"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
 )
-
-// SubjectName writes the subject of a certificate, in DER, as Java's
-// X500Principal.getName does: RFC 2253, the last name first, attributes that this RFC
-// does not list by number. Rules and ACLs are written for this form.
-func SubjectName(der []byte) (string, error) {
-	type attribute struct {
-		Type  asn1.ObjectIdentifier
-		Value asn1.RawValue
-	}
-	type nameSET []attribute // asn1 takes types so called for sets
-	var names []nameSET
-	if rest, err := asn1.Unmarshal(der, &names); err != nil {
-		return "", fmt.Errorf("read name: %w", err)
-	} else if len(rest) > 0 {
-		return "", fmt.Errorf("read name: %d bytes too many", len(rest))
-	}
-	var parts []string
-	for i := len(names) - 1; i >= 0; i-- {
-		var alike []string
-		for _, a := range names[i] {
-			alike = append(alike, attributeText(a.Type.String(), a.Value))
-		}
-		parts = append(parts, strings.Join(alike, "+"))
-	}
-	return strings.Join(parts, ","), nil
-}
-
-func attributeText(oid string, value asn1.RawValue) string {
-	keyword := map[string]string{"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET",
-		"2.5.4.10": "O", "2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID"}[oid]
-	var text string
-	if keyword != "" {
-		if _, err := asn1.Unmarshal(value.FullBytes, &text); err != nil {
-			keyword = ""
-		}
-	}
-	if keyword == "" {
-		return oid + "=#" + hex.EncodeToString(value.FullBytes)
-	}
-	return keyword + "=" + escapeDN(text)
-}
-
-func escapeDN(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		edge := r == ' ' && (i == 0 || i == len(s)-1)
-		if edge || r == '#' && i == 0 || strings.ContainsRune(`,+"\<>;`, r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
 
 // DNRules turn the name in a certificate into that of a user
 // [ssl.principal.mapping.rules]. The first rule that matches the whole name counts.

@@ -1,4 +1,4 @@
-package secure
+package keystore
 
 import (
 	"bytes"
@@ -8,24 +8,20 @@ import (
 	"errors"
 	"fmt"
 
-	keystore "github.com/pavlo-v-chernykh/keystore-go/v4"
+	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// errPassword is what both kinds of stores come down to most of the time.
-var errPassword = errors.New("the password does not open it")
-
-func jksOpen(data []byte, password string) (keystore.KeyStore, error) {
-	ks := keystore.New(keystore.WithOrderedAliases())
+func jksOpen(data []byte, password string) (jks.KeyStore, error) {
+	ks := jks.New(jks.WithOrderedAliases())
 	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
-		return ks, fmt.Errorf("%w: %w", errPassword, err)
+		return ks, fmt.Errorf("%w: %w", ErrPassword, err)
 	}
 	return ks, nil
 }
 
-// jksKeyPairs opens the keys by the password of the store, as ZooKeeper does.
-func jksKeyPairs(data []byte, password string) ([]tls.Certificate, error) {
-	ks, err := jksOpen(data, password)
+func jksKeyPairs(data []byte, p Passwords) ([]tls.Certificate, error) {
+	ks, err := jksOpen(data, p.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +30,9 @@ func jksKeyPairs(data []byte, password string) ([]tls.Certificate, error) {
 		if !ks.IsPrivateKeyEntry(alias) {
 			continue
 		}
-		entry, err := ks.GetPrivateKeyEntry(alias, []byte(password))
+		entry, err := ks.GetPrivateKeyEntry(alias, []byte(p.key()))
 		if err != nil {
-			return nil, fmt.Errorf("key %s: the password of the store does not open it: %w", alias, err)
+			return nil, fmt.Errorf("key %s: %w: %w", alias, ErrPassword, err)
 		}
 		key, err := x509.ParsePKCS8PrivateKey(entry.PrivateKey)
 		if err != nil {
@@ -55,7 +51,7 @@ func jksKeyPairs(data []byte, password string) ([]tls.Certificate, error) {
 	return pairs, nil
 }
 
-func jksCertificates(alias string, chain []keystore.Certificate) ([]*x509.Certificate, error) {
+func jksCertificates(alias string, chain []jks.Certificate) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	for _, c := range chain {
 		cert, err := x509.ParseCertificate(c.Content)
@@ -82,7 +78,7 @@ func jksAuthorities(data []byte, password string) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s: %w", alias, err)
 		}
-		certs, err := jksCertificates(alias, []keystore.Certificate{entry.Certificate})
+		certs, err := jksCertificates(alias, []jks.Certificate{entry.Certificate})
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +96,7 @@ func pkcs12KeyPairs(data []byte, password string) ([]tls.Certificate, error) {
 		return []tls.Certificate{pair}, err
 	}
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return nil, errPassword
+		return nil, ErrPassword
 	}
 	pairs, errAll := pkcs12All(data, password)
 	if errAll != nil {
@@ -151,7 +147,7 @@ func pkcs12Authorities(data []byte, password string) ([]*x509.Certificate, error
 	certs, err := pkcs12.DecodeTrustStore(data, password)
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return nil, errPassword
+		return nil, ErrPassword
 	case err != nil:
 		return nil, fmt.Errorf("%w; make it by keytool -importcert, or use PEM", err)
 	}

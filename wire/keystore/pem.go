@@ -1,4 +1,4 @@
-package secure
+package keystore
 
 import (
 	"crypto"
@@ -42,11 +42,13 @@ func pemKey(block *pem.Block, password string) (crypto.PrivateKey, error) {
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		key, err := pkcs8.ParsePKCS8PrivateKey(block.Bytes, []byte(password))
 		if err != nil {
-			return nil, fmt.Errorf("private key does not open by the password: %w", err)
+			// A wrong password shows as any kind of damage, as an unknown cipher does.
+			return nil, fmt.Errorf("private key: %w, or it is encrypted in a way that is not known (convert it by openssl pkcs8 -topk8): %w",
+				ErrPassword, err)
 		}
 		return key, nil
 	case block.Headers["DEK-Info"] != "":
-		return nil, errors.New("private key is encrypted in an old, unsafe form; convert it by openssl pkcs8 -topk8")
+		return nil, errors.New("private key: encrypted in an old, unsafe form; convert it by openssl pkcs8 -topk8")
 	case block.Type == "RSA PRIVATE KEY":
 		return x509.ParsePKCS1PrivateKey(block.Bytes)
 	case block.Type == "EC PRIVATE KEY":
