@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"holt/quorum/transport"
+	"holt/wire/socket"
 )
 
 const (
@@ -206,7 +206,7 @@ func (o *output) tryFlush() bool {
 		return false
 	}
 	o.sizes.report(o.sent, &o.traffic)
-	n := transport.TryWrite(o.raw, o.buf)
+	n := socket.TryWrite(o.raw, o.buf)
 	if n < len(o.buf) {
 		o.buf = append(o.buf[:0], o.buf[n:]...)
 		return false

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"holt/broker/protocol"
+	"holt/wire/socket"
 )
 
 const (
@@ -239,7 +240,7 @@ func (o *output) inMemoryLocked() bool {
 func (o *output) tryLocked() bool {
 	for i := range o.chunks {
 		k := &o.chunks[i]
-		n := tryWrite(o.raw, k.Bytes)
+		n := socket.TryWrite(o.raw, k.Bytes)
 		o.bytes -= n
 		o.c.srv.metrics.BytesOut.Add(int64(n))
 		if n < len(k.Bytes) {

@@ -12,6 +12,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"holt/wire/socket"
 )
 
 // outgoing is one thing to send: a message or a payload, by lane.
@@ -94,7 +96,7 @@ func (s *sender) writeDirect(o outgoing) bool {
 		return false // the goroutine meets and reports it
 	}
 	s.buf = buf
-	n := TryWrite(s.raw, buf)
+	n := socket.TryWrite(s.raw, buf)
 	s.p.t.metrics.wrote(n)
 	if n < len(buf) {
 		s.rest, s.idle = append(s.rest[:0], buf[n:]...), false

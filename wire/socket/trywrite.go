@@ -1,12 +1,12 @@
 //go:build unix
 
-package network
+package socket
 
 import "syscall"
 
-// tryWrite writes as much of b as the socket takes without waiting and returns how
-// much that was. An error shows at the next write.
-func tryWrite(raw syscall.RawConn, b []byte) (n int) {
+// TryWrite writes as much of b as the socket takes without waiting and returns
+// how much that was. An error shows at the next write.
+func TryWrite(raw syscall.RawConn, b []byte) (n int) {
 	// The error is that of a closed socket: n tells all.
 	_ = raw.Write(func(fd uintptr) bool {
 		for n < len(b) {
