@@ -70,7 +70,7 @@ func (c client) run(t *testing.T, bootstrap, stage string) map[string]result {
 	return results
 }
 
-func tail(s string) string { return s[max(0, len(s)-5000):] }
+func tail(s string) string { return s[max(0, len(s)-40_000):] }
 
 // parse reads the lines of a suite.
 func parse(out string) (results map[string]result, done bool) {

@@ -19,6 +19,9 @@ all brokers were stopped and started. tools-3 and tools-4 are Kafka's command-li
 
 // pageTail is what it says below, with the lines of testdata/franzgo.txt at the end.
 const pageTail = `
+kafka-python's suite waits for the topic's partitions before a consumer joins its group: version 3.0.12 may forget a rejoin that a change of metadata
+caused, with any broker (as Java's client did: KAFKA-9815), and is out of the group from then on.
+
 ## TLS and SASL
 
 TestSecured, which "make test-kafka-clients" runs too, has Kafka's console clients in Java (3.9.2), kcat (librdkafka 2.0.2) and franz-go write and

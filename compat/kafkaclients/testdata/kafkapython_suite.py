@@ -1,12 +1,41 @@
 """Checks of kafka-python."""
 
+import collections
+import logging
+import sys
 import threading
+import traceback
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import OffsetAndMetadata
 
 from checks import CODECS, PATIENCE, Seen, expect, main, rebalance, soon, until, values
+
+
+class Notes(logging.Handler):
+    """What kafka-python's coordinators log, and the members' errors, for whoever asks why a group failed."""
+
+    def __init__(self):
+        super().__init__(logging.INFO)
+        self.lines, self.errors = collections.deque(maxlen=300), []
+        logger = logging.getLogger("kafka.coordinator")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self)
+
+    def emit(self, entry):
+        self.lines.append("%.3f %s %s" % (entry.created, entry.threadName, entry.getMessage()))
+
+    def watch(self, member, *args):
+        """Runs a member; its error would be seen by nobody, since it has a thread of its own."""
+        try:
+            member(*args)
+        except Exception as err:
+            self.errors.append(repr(err))
+            self.lines.append(traceback.format_exc())
+
+    def print(self):
+        print("\n".join(self.lines), file=sys.stderr)
 
 
 class Suite:
@@ -16,8 +45,22 @@ class Suite:
     def producer(self, **more):
         return KafkaProducer(bootstrap_servers=self.bootstrap, **more)
 
-    def consumer(self, *topics, **more):
-        return KafkaConsumer(*topics, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False, **more)
+    def consumer(self, **more):
+        return KafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False, **more)
+
+    def subscribed(self, topic, listener=None, **more):
+        """A member of a group that knows the topic's partitions before it joins.
+
+        Otherwise it joins without, and joins again when they arrive. If a poll's time is up while
+        the leader's second join is under way, kafka-python 3.0.12 never looks at its outcome: the
+        change of metadata counts as dealt with once the assignment is made, and rejoin_needed was
+        not set (ConsumerCoordinator.need_rejoin, BaseCoordinator.join_group_async). The member
+        sends no heartbeats and is out of the group for ever. Java's client had that (KAFKA-9815).
+        """
+        consumer = self.consumer(**more)
+        consumer.subscribe([topic], listener=listener)
+        until("partitions of %s" % topic, lambda: consumer.partitions_for_topic(topic))
+        return consumer
 
     def write(self, producer, topic, vs, partition=lambda i: 0):
         sent = [producer.send(topic, key=b"key-%d" % i, value=v.encode(), headers=[("header", b"%d" % i)], partition=partition(i))
@@ -55,8 +98,8 @@ class Suite:
         expect([tuple(m.headers[0]) for m in got[:2]], [("header", b"0"), ("header", b"1")], "headers")
 
     def group(self):
-        topic, seen, stop = self.name + "-group", Seen(3), [threading.Event() for _ in range(3)]
-        threads = [threading.Thread(target=self.member, args=(i, topic, seen, stop[i])) for i in range(3)]
+        topic, seen, stop, notes = self.name + "-group", Seen(3), [threading.Event() for _ in range(3)], Notes()
+        threads = [threading.Thread(target=notes.watch, args=(self.member, i, topic, seen, stop[i])) for i in range(3)]
         for t in threads:
             t.start()
 
@@ -66,7 +109,12 @@ class Suite:
 
         try:
             with self.producer() as producer:
-                return rebalance(seen, lambda vs: self.write(producer, topic, vs, lambda i: i % 6), leave)
+                done = rebalance(seen, lambda vs: self.write(producer, topic, vs, lambda i: i % 6), leave)
+            expect(notes.errors, [], "errors of the members")
+            return done
+        except Exception:
+            notes.print()
+            raise
         finally:
             for s in stop:
                 s.set()
@@ -81,8 +129,7 @@ class Suite:
             def on_partitions_revoked(self, revoked):
                 seen.assign(i, ())
 
-        consumer = self.consumer(group_id=topic, session_timeout_ms=6000, heartbeat_interval_ms=500)
-        consumer.subscribe([topic], listener=Listener())
+        consumer = self.subscribed(topic, Listener(), client_id="member-%d" % i, group_id=topic, session_timeout_ms=6000, heartbeat_interval_ms=500)
         while not stop.is_set():
             for m in take(consumer, 100):
                 seen.add(m.value.decode())
@@ -92,7 +139,7 @@ class Suite:
         topic = self.name + "-commit"
         with self.producer() as producer:
             self.write(producer, topic, values(100))
-        consumer, got = self.consumer(topic, group_id=topic), []
+        consumer, got = self.subscribed(topic, group_id=topic), []
         until("50 records", lambda: got.extend(take(consumer, 500, 50 - len(got))) or len(got) == 50)
         consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(50, "half", -1)})
         consumer.close()
@@ -134,7 +181,7 @@ class Suite:
     def restart(self):
         topic = self.name + "-commit"
         self.committed(topic, 50)
-        consumer, got = self.consumer(topic, group_id=topic), []
+        consumer, got = self.subscribed(topic, group_id=topic), []
         until("the other 50 records", lambda: got.extend(take(consumer, 500)) or len(got) >= 50)
         expect([m.offset for m in got], list(range(50, 100)), "offsets")
         consumer.close()
