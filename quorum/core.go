@@ -65,6 +65,8 @@ type Core struct {
 	commitTerm     uint64 // of the newest entry known to be committed
 	// lost are the peers whose connection broke and of which nothing was heard since.
 	lost map[uint64]bool
+	// silent counts the ticks since the leader's last word.
+	silent int
 
 	proposals proposals
 	reads     reads
@@ -164,6 +166,7 @@ func (c *Core) Members() []MemberConfig { return slices.Clone(c.roster.members) 
 func (c *Core) Tick() {
 	defer c.guard("tick")
 	c.rn.Tick()
+	c.silenceTick()
 	c.proposals.blocked = false
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
@@ -195,6 +198,7 @@ func (c *Core) Step(m *raftpb.Message) {
 		}
 		c.election.asked()
 	}
+	c.hear(m)
 	c.note(c.rn.Step(m))
 }
 
@@ -210,6 +214,7 @@ func (c *Core) StepSnapshot(m *raftpb.Message, dir string) {
 		c.jobs.discard = append(c.jobs.discard, c.jobs.incoming)
 	}
 	c.jobs.incoming = dir
+	c.hear(m)
 	c.note(c.rn.Step(m))
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 )
 
@@ -31,6 +32,32 @@ func (c *Core) PeerGone(peer uint64) {
 	c.note(c.rn.ForgetLeader())
 	c.startElection(0, peer)
 	c.hasten()
+}
+
+// hear notes a message that only a leader sends. One of an earlier term is no word of the
+// present leader's.
+func (c *Core) hear(m *raftpb.Message) {
+	switch m.GetType() {
+	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
+		if m.GetTerm() >= c.lead.Term {
+			c.silent = 0
+		}
+	}
+}
+
+// silenceTick forgets a leader that has been silent for longer than any voter waits. Voters
+// campaign before that. A learner never does, so Raft alone would have it follow for ever a leader that
+// lost its majority and stepped down, or is cut off together with it; its clients would go on believing in
+// sessions that the majority has long expired.
+func (c *Core) silenceTick() {
+	if c.lead.Leader == 0 || c.lead.Self {
+		c.silent = 0
+		return
+	}
+	if c.silent++; c.silent >= 2*c.cfg.ElectionTicks {
+		c.silent = 0
+		c.note(c.rn.ForgetLeader())
+	}
 }
 
 // turnTicks are between one member's attempt and the next one's: at least one
