@@ -156,7 +156,7 @@ type Config struct {
 	// together. Default 64 MiB. Negative: no limit.
 	SnapshotBytesPerSecond int64
 
-	// Logger receives rare transitions. Default: none.
+	// Logger receives rare transitions; whose they are is for its owner to add. Default: none.
 	Logger *zap.Logger
 }
 

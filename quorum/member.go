@@ -75,7 +75,7 @@ func Open(cfg Config) (_ *Member, err error) {
 	}
 	m := &Member{
 		cfg:      cfg,
-		zlog:     cfg.Logger.Named("quorum").With(zap.Uint64("member", cfg.ID)),
+		zlog:     cfg.Logger.Named("quorum"),
 		in:       newInbox(),
 		appends:  newMailbox[*Append](),
 		applies:  newMailbox[applyTask](),

@@ -113,7 +113,7 @@ func (h handler) Message(from uint64, payload []byte) {
 // majority has stored could be lost.
 func (h handler) Hello(from uint64, store [16]byte) error {
 	if !h.m.placed.Load() {
-		return errors.New("this member has no log yet")
+		return fmt.Errorf("%w: this member has no log yet", transport.ErrNotNow)
 	}
 	r := h.m.roster.Load()
 	first, unknown := store, false

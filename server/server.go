@@ -114,6 +114,7 @@ func Start(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+	cfg.Logger = cfg.Logger.With(zap.Uint64("member", cfg.MemberID))
 	s := &Server{
 		cfg:           cfg,
 		log:           cfg.Logger.Named("server"),

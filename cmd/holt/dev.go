@@ -134,9 +134,6 @@ func (d *devEnsemble) start(log *zap.Logger) error {
 	for i := range d.flags.members {
 		cfg := d.config(i)
 		cfg.Logger = log
-		if d.flags.members > 1 {
-			cfg.Logger = log.With(zap.Uint64("member", cfg.MemberID))
-		}
 		m, err := d.app.start(cfg)
 		if addr, ok := addressInUse(err); ok {
 			return fmt.Errorf("port %s is in use, perhaps by ZooKeeper or another Holt.\nStop that one (to find it: ss -ltnp), or take another port: holt dev --port %d%s",

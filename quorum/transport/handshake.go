@@ -69,17 +69,33 @@ type RemovedError struct{ Index uint64 }
 
 func (e *RemovedError) Error() string { return "you were removed from the ensemble" }
 
+// ErrNotNow is wrapped by a Handler's word to a peer that it is to come again later, and that nothing is
+// wrong.
+var ErrNotNow = errors.New("not now")
+
+// The answers to a hello. Members that do not know notNow read it as refused.
+const (
+	answerAccepted byte = iota
+	answerRefused       // length of a text (2 bytes), the text
+	answerRemoved       // index (8 bytes)
+	answerNotNow        // as answerRefused
+)
+
 // appendAnswer accepts a connection (nil) or says why not.
 func appendAnswer(b []byte, refused error) []byte {
 	if refused == nil {
-		return append(b, 0)
+		return append(b, answerAccepted)
 	}
 	if removed := (*RemovedError)(nil); errors.As(refused, &removed) {
-		return binary.BigEndian.AppendUint64(append(b, 2), removed.Index)
+		return binary.BigEndian.AppendUint64(append(b, answerRemoved), removed.Index)
 	}
 	text := refused.Error()
 	text = text[:min(len(text), 1000)]
-	b = binary.BigEndian.AppendUint16(append(b, 1), uint16(len(text)))
+	answer := answerRefused
+	if errors.Is(refused, ErrNotNow) {
+		answer = answerNotNow
+	}
+	b = binary.BigEndian.AppendUint16(append(b, answer), uint16(len(text)))
 	return append(b, text...)
 }
 
@@ -91,10 +107,10 @@ func readAnswer(r io.Reader) error {
 	if _, err := io.ReadFull(r, head[:1]); err != nil {
 		return err
 	}
-	if head[0] == 0 {
+	if head[0] == answerAccepted {
 		return nil
 	}
-	if head[0] == 2 {
+	if head[0] == answerRemoved {
 		var index [8]byte
 		if _, err := io.ReadFull(r, index[:]); err != nil {
 			return err
@@ -107,6 +123,9 @@ func readAnswer(r io.Reader) error {
 	text := make([]byte, binary.BigEndian.Uint16(head[1:]))
 	if _, err := io.ReadFull(r, text); err != nil {
 		return err
+	}
+	if head[0] == answerNotNow {
+		return fmt.Errorf("%w %w: %s", errRefused, ErrNotNow, text)
 	}
 	return fmt.Errorf("%w: %s", errRefused, text)
 }

@@ -106,7 +106,7 @@ func (t *Transport) greet(conn net.Conn, in *incoming) (hello, error) {
 	var before *incoming
 	key := incomingKey{h.from, h.lane}
 	if t.closed {
-		refused = net.ErrClosed
+		refused = fmt.Errorf("%w: this member is stopping", ErrNotNow)
 	}
 	if refused == nil {
 		before = t.incoming[key]

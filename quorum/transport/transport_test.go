@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"holt/quorum/simnet"
 )
@@ -26,6 +27,7 @@ type end struct {
 	id uint64
 
 	stream func(s *Stream)
+	logs   *observer.ObservedLogs // from warnings on
 
 	mu sync.Mutex
 	seen
@@ -104,8 +106,10 @@ func newEnd(t *testing.T, n *simnet.Network, id uint64) *end {
 	t.Helper()
 	e := &end{id: id}
 	h := n.Host(host(id))
+	core, logs := observer.New(zap.WarnLevel)
+	e.logs = logs
 	tr, err := New(Config{
-		ID: id, Handler: e, Logger: zap.NewNop(), MaxQueueBytes: 10 << 10,
+		ID: id, Handler: e, Logger: zap.New(core), MaxQueueBytes: 10 << 10,
 		Listen: func() (net.Listener, error) { return h.Listen(host(id) + ":1") },
 		Dial:   func(ctx context.Context, a string) (net.Conn, error) { return h.Dial(ctx, a) },
 	})
@@ -327,16 +331,30 @@ func frameOf(t *testing.T, m *raftpb.Message) []byte {
 	return b
 }
 
-// TestHelloRefused: who is not admitted keeps asking, and is let in when that
-// changes.
+// TestHelloRefused: who is not admitted keeps asking, warns of it unless it came too early, and is let in
+// when that changes.
 func TestHelloRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := simnet.New(1)
 		a, b := newEnd(t, n, 1), newEnd(t, n, 2)
 		defer closeAll(t, a, b)
-		b.set(func(e *end) { e.hello = errors.New("not you") })
+		b.set(func(e *end) { e.hello = fmt.Errorf("%w: just starting", ErrNotNow) })
 		a.SetPeers(map[uint64]string{2: "m2:1"})
 		time.Sleep(time.Minute)
+		if a.logs.Len() > 0 {
+			t.Errorf("warns of a peer that is starting: %v", a.logs.All())
+		}
+		b.set(func(e *end) { e.hello = errors.New("not you") })
+		time.Sleep(time.Minute)
+		warnings := a.logs.TakeAll()
+		if len(warnings) == 0 {
+			t.Error("no warning of a peer that refuses")
+		}
+		for _, l := range warnings {
+			if err := fmt.Sprint(l.ContextMap()["error"]); l.Message != "connection refused by peer" || err != "peer refuses: not you" {
+				t.Errorf("warning %q: %s", l.Message, err)
+			}
+		}
 		if err := a.Send(2, nil); !errors.Is(err, ErrDown) {
 			t.Errorf("send: %v", err)
 		}
