@@ -145,6 +145,11 @@ func (m *memReplicas) Fetch(f replica.Fetch, done func(*protocol.FetchResponse, 
 					name = names[t.ID]
 				}
 				for _, p := range t.Partitions {
+					if !f.Readable(name) {
+						bad = true
+						rt.Partitions = append(rt.Partitions, protocol.FailedFetch(p.Index, kerror.TopicAuthorizationFailed))
+						continue
+					}
 					l := m.logs[metadata.TopicPartition{Topic: name, Partition: p.Index}]
 					if l == nil {
 						bad = true

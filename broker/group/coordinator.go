@@ -36,11 +36,6 @@ func (c *Coordinator) SetPartitions(n int32) { c.shards.SetPartitions(n) }
 // PartitionFor returns the partition of __consumer_offsets that a group belongs to.
 func (c *Coordinator) PartitionFor(group string) int32 { return c.shards.PartitionFor(group) }
 
-// PartitionFor returns which of a number of partitions a group belongs to.
-func PartitionFor(group string, partitions int32) int32 {
-	return journal.PartitionFor(group, partitions)
-}
-
 // Gained tells that this broker leads a partition of __consumer_offsets from leaderEpoch on.
 func (c *Coordinator) Gained(partition, leaderEpoch int32) { c.shards.Gained(partition, leaderEpoch) }
 

@@ -22,7 +22,7 @@
 //
 // # Partitions and records
 //
-// A group belongs to the partition of __consumer_offsets that [PartitionFor] names, and lives on
+// A group belongs to the partition of __consumer_offsets that [Coordinator.PartitionFor] names, and lives on
 // the broker that leads it. Its state is what the partition replays to; see broker/journal for how
 // partitions come and go. Records are those of Kafka 3.9, so that tools which read the topic work:
 //

@@ -143,12 +143,6 @@ type ScramCredential struct {
 	Iterations                 int
 }
 
-// ScramMechanisms are the configuration keys under which credentials are kept.
-var scramMechanisms = [...]string{"SCRAM-SHA-256", "SCRAM-SHA-512"}
-
-// IsScramMechanism tells the configuration keys of users that are credentials.
-func IsScramMechanism(key string) bool { return slices.Contains(scramMechanisms[:], key) }
-
 // String is the credential as a configuration value. (Kafka: ScramCredentialUtils)
 func (s ScramCredential) String() string {
 	return "salt=" + encode64(s.Salt) + ",stored_key=" + encode64(s.StoredKey) + ",server_key=" + encode64(s.ServerKey) +
