@@ -47,7 +47,8 @@ func (a *app) newConfigCheck() *cobra.Command {
 		Long: `Say all that is wrong with a configuration, or what Holt makes of it.
 
 The file is read as holt serve would, with the settings of the environment and
-of -D; nothing is started, written or connected to. Each error is one line with
+of -D, and so are the key and trust stores that it names; nothing is started,
+written or connected to. Each error is one line with
 file, line, cause and remedy on standard error, and the exit code is 2. If there
 is none, standard output has a line for each key that does not do here what it
 does in ZooKeeper, and the exit code is 0.`,
@@ -67,6 +68,11 @@ func (a *app) configCheck(args []string, f *configFlags) error {
 	}
 	path := a.configPath(args)
 	res, err := a.readConfig(path, &f.settingFlags)
+	if err == nil {
+		if err = res.CheckStores(); err != nil {
+			err = &exitError{exitUsage, &configError{err}}
+		}
+	}
 	if f.output == "json" {
 		if werr := writeFindings(a.stdout, path, res, err); werr != nil {
 			return werr

@@ -1,0 +1,44 @@
+package zoocfg
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheckStores(t *testing.T) {
+	const stores = "../../wire/keystore/testdata/"
+	for _, tc := range []struct{ lines, want string }{
+		{"", ""},
+		{"ssl.keyStore.location=" + stores + "key.jks\nssl.keyStore.password=secret", ""},
+		{"ssl.keyStore.location=" + stores + "key.jks\nssl.keyStore.password=wrong\nssl.trustStore.location=none.pem\n" +
+			"ssl.quorum.keyStore.location=" + stores + "member.pem\nssl.quorum.trustStore.location=" + stores + "member.pem",
+			"zoo.cfg:2: ssl.keyStore.location: key store " + stores + "key.jks: the password does not open it\n" +
+				"zoo.cfg:4: ssl.trustStore.location: trust store: open none.pem: no such file or directory\n" +
+				"zoo.cfg:5: ssl.quorum.keyStore.location: key store " + stores + "member.pem: no private key in it"},
+	} {
+		name := filepath.Join(t.TempDir(), "zoo.cfg")
+		if err := os.WriteFile(name, []byte("dataDir=/d\n"+tc.lines+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		res, err := Read(name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if tc.want != "" {
+			want = strings.Split(tc.want, "\n")
+		}
+		got := Errors(res.CheckStores())
+		if len(got) != len(want) {
+			t.Fatalf("%s: got %v, want %q", tc.lines, got, want)
+		}
+		for i, e := range got {
+			// What a library says behind the cause is not ours to pin.
+			if line := strings.TrimPrefix(e.Error(), filepath.Dir(name)+"/"); !strings.HasPrefix(line, want[i]) {
+				t.Errorf("got %s, want %s", line, want[i])
+			}
+		}
+	}
+}
