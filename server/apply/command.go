@@ -141,13 +141,6 @@ func PeekCommand(b []byte) (wire.SessionID, Flags) {
 	return wire.SessionID(binary.BigEndian.Uint64(b[2:])), Flags(binary.BigEndian.Uint16(b))
 }
 
-// PeekOrigin returns the number of an encoded command that CheckCommand has nothing against.
-func PeekOrigin(b []byte) Origin {
-	var c Command
-	c.decodeFields(b)
-	return c.Origin
-}
-
 // SetSeq gives an encoded command its number: a member decides on the order of its commands later
 // than it encodes them.
 func SetSeq(b []byte, seq uint64) { binary.BigEndian.PutUint64(b[commandSeq:], seq) }

@@ -48,9 +48,6 @@ type Trailer struct {
 // an exception when it serves them; here nobody but a super user gets at them until the list is set anew.
 var missingACL = znode.NewACL([]wire.ACL{{Perms: 0, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}})
 
-// IsMissingACL reports whether a is what a node has whose list is not in the snapshot.
-func IsMissingACL(a *znode.ACL) bool { return a == missingACL }
-
 // SnapshotReader reads a snapshot node by node.
 type SnapshotReader struct {
 	in       *input
@@ -118,9 +115,6 @@ func (s *SnapshotReader) readACL() []wire.ACL {
 
 // Sessions are those of the snapshot, shared. A session that began while it was written may not be among them.
 func (s *SnapshotReader) Sessions() []Session { return s.sessions }
-
-// Nodes is how many Next has returned.
-func (s *SnapshotReader) Nodes() int64 { return s.nodes }
 
 // Trailer is complete once Next has returned io.EOF.
 func (s *SnapshotReader) Trailer() Trailer { return s.trailer }

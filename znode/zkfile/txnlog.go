@@ -64,9 +64,6 @@ func NewLogReader(r io.Reader) (*LogReader, error) {
 // End is how the log ends, once Next has returned io.EOF.
 func (l *LogReader) End() End { return l.end }
 
-// Offset is that of what Next reads next.
-func (l *LogReader) Offset() int64 { return l.in.offset() }
-
 // Next reads the next transaction into t, which stays good until the following
 // call. It returns io.EOF at the end, however that came about (End tells), and a
 // *DamageError for a whole record that is not what was written.

@@ -105,9 +105,6 @@ func (s *Session) ID() wire.SessionID {
 	return s.identity.session.ID
 }
 
-// Chroot returns the path in front of all paths, "" if there is none.
-func (s *Session) Chroot() string { return s.cfg.Chroot }
-
 // WaitLinked waits for a link. It gives up when ctx ends, when the session has
 // ended, or after every server was tried in vain, and then returns an *Error.
 func (s *Session) WaitLinked(ctx context.Context) error {
