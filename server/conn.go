@@ -58,6 +58,7 @@ type conn struct {
 	// server's start. The reader's own.
 	arrived  time.Duration
 	readOnly bool      // served in read-only mode; set by the handshake, under Server.mu
+	asked    bool      // for a session of the ensemble; set by the handshake, under Server.mu
 	login    saslLogin // the reader's own
 
 	queued  atomic.Int32 // length of fifo, readable without mu

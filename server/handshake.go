@@ -48,6 +48,9 @@ func (c *conn) handshake() (bool, error) {
 	if s.readOnlyNow() {
 		return c.handshakeReadOnly(&req)
 	}
+	s.mu.Lock()
+	c.asked = true
+	s.mu.Unlock()
 	if err := c.awaitServing(); err != nil {
 		return false, err
 	}

@@ -128,7 +128,9 @@ func (s *Server) checkLeader() {
 	if now-since < limit && !s.readOnlyNow() {
 		return
 	}
-	if n := s.dropClients(func(c *conn) bool { return !c.readOnly }); n > 0 {
+	// Who has not said yet what it wants stays: a client in its handshake, which may be one for
+	// read-only mode, or an operator's word.
+	if n := s.dropClients(func(c *conn) bool { return c.asked }); n > 0 {
 		s.log.Warn("no leader for syncLimit ticks: closed clients", zap.Int("connections", n), zap.Int64("took", now-since))
 	}
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,4 +139,47 @@ func TestReadOnlyMemberServesWhoAcceptsIt(t *testing.T) {
 			t.Error("the read-only connection outlives the return of the quorum")
 		}
 	})
+}
+
+// TestMemberWithoutLeaderLetsClientsIntroduceThemselves: it looks for its leader many times while a client
+// over a slow line, or one that negotiates TLS, is still about to say what it wants.
+func TestMemberWithoutLeaderLetsClientsIntroduceThemselves(t *testing.T) {
+	for _, readOnly := range []bool{false, true} {
+		t.Run(fmt.Sprintf("read-only mode %v", readOnly), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := newTestEnsembleOf(t, func(id uint64, c *Config) { c.ReadOnlyMode = readOnly })
+				alone := others(e.leader(1, 2, 3))[0]
+				e.net.Isolate(fmt.Sprintf("m%d", alone))
+				time.Sleep(20 * time.Second) // more than syncLimit
+				slow, word := dialSlowly(t, e.servers[alone]), dialSlowly(t, e.servers[alone])
+				time.Sleep(3 * time.Second)
+				slow.write(&wire.ConnectRequest{TimeoutMillis: 10_000, Passwd: make([]byte, wire.PasswdSize), ReadOnly: true, HasReadOnly: true})
+				if readOnly {
+					slow.session.Decode(wire.NewDecoder(bytes.Clone(slow.read())))
+					if !slow.session.ReadOnly || slow.session.SessionID == 0 {
+						t.Errorf("connected as %+v", slow.session)
+					}
+				} else if !slow.closed() {
+					t.Error("a client that asks for a session is not sent elsewhere")
+				}
+				if _, err := io.WriteString(word.nc, "srvr"); err != nil {
+					t.Fatal(err)
+				}
+				if b, err := io.ReadAll(word.nc); err != nil || len(b) == 0 {
+					t.Errorf("srvr: %q, %v", b, err)
+				}
+			})
+		})
+	}
+}
+
+// dialSlowly is a connection that has said nothing yet.
+func dialSlowly(t *testing.T, s *Server) *rawConn {
+	t.Helper()
+	nc, err := s.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	return &rawConn{t: t, nc: nc, frames: wire.NewFrameReader(nc, 1<<20)}
 }
