@@ -2,7 +2,6 @@ package ensemble
 
 import (
 	"context"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 )
@@ -26,12 +25,7 @@ func BuildHolt(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/holt")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ./cmd/holt: %w: %s", err, out)
-	}
-	return path, nil
+	return path, goBuild(ctx, root, path)
 }
 
 func loadHolt(ctx context.Context) (program, error) {

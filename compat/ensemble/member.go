@@ -22,7 +22,7 @@ type Member struct {
 
 	reconfigurable bool     // of Config
 	settings       []string // of this member alone
-	prog           program
+	prog           program  // guarded by mu
 	heapMiB        int
 	dir            string // holds zoo.cfg and log
 	dataDir        string
@@ -61,6 +61,13 @@ func (m *Member) name() string { return fmt.Sprint("member ", m.id) }
 func (m *Member) ConfigPath() string { return m.cfgPath() }
 
 func (m *Member) cfgPath() string { return filepath.Join(m.dir, "zoo.cfg") }
+
+// UseHolt has the following starts run another build of Holt, as an upgrade does.
+func (m *Member) UseHolt(path string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.prog = holtBinary{path}
+}
 
 // Start starts the process and returns at once; Ready waits for it.
 func (m *Member) Start() error {

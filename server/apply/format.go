@@ -19,9 +19,6 @@ import (
 // would differ from the others. So does one that opens data of such a format, as after a step
 // back to an older version.
 
-// FormatMax is the newest format that this program carries out.
-const FormatMax = 1
-
 // OpFormat is a leader's command that raises the format. It takes no zxid. See AppendFormat for the body.
 const OpFormat wire.OpCode = -101
 

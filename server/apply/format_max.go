@@ -1,0 +1,6 @@
+//go:build !nextformat
+
+package apply
+
+// FormatMax is the newest format that this program carries out.
+const FormatMax = 1
