@@ -62,6 +62,33 @@ func (c *changer) start(ms ...*ensemble.Member) {
 
 // ask sends one reconfig to one of the members and returns what comes of it.
 func (c *changer) ask(add, remove []*ensemble.Member) error {
+	conn, err := c.connect(remove)
+	if err != nil {
+		return err
+	}
+	return c.askOver(conn, add, remove)
+}
+
+// connect makes a session with a member that stays.
+func (c *changer) connect(remove []*ensemble.Member) (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
+	defer cancel()
+	last := errors.New("no member runs")
+	for _, m := range c.in {
+		if slices.Contains(remove, m) || !m.Running() {
+			continue
+		}
+		conn, err := client.Dial(ctx, m.Addr(), client.Options{SessionTimeout: 5 * time.Second})
+		if err == nil {
+			return conn, nil
+		}
+		last = err
+	}
+	return nil, last
+}
+
+// askOver sends one reconfig over a connection, which it closes.
+func (c *changer) askOver(conn *client.Conn, add, remove []*ensemble.Member) error {
 	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
 	defer cancel()
 	req := &wire.ReconfigRequest{CurConfigID: -1}
@@ -74,20 +101,8 @@ func (c *changer) ask(add, remove []*ensemble.Member) error {
 	}
 	j, l := strings.Join(joining, ","), strings.Join(leaving, ",")
 	req.JoiningServers, req.LeavingServers = &j, &l
-	var last error
-	for _, m := range c.in {
-		if slices.Contains(remove, m) || !m.Running() {
-			continue
-		}
-		conn, err := client.Dial(ctx, m.Addr(), client.Options{SessionTimeout: 5 * time.Second})
-		if err != nil {
-			last = err
-			continue
-		}
-		_, _, last = conn.Reconfig(ctx, req)
-		return errors.Join(last, conn.CloseSession(ctx))
-	}
-	return last
+	_, _, err := conn.Reconfig(ctx, req)
+	return errors.Join(err, conn.CloseSession(ctx))
 }
 
 // change has the members changed, however often it has to ask.
