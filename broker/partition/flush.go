@@ -11,21 +11,31 @@ import (
 // fsyncs share what the file system's journal costs.
 const flushWorkers = 4
 
-// flusher flushes logs that ask for it, each by one worker at a time. What asks
-// while its log is being flushed waits for the next flush together: group
-// commit. The queue has each log at most once.
+// flusher flushes logs that ask for it, each by one worker at a time, so that a
+// busy log does not keep workers from others. What asks while its log is being
+// flushed waits for the next flush together: group commit. The queue has each
+// log at most once.
 type flusher struct {
 	mu      sync.Mutex
 	wake    sync.Cond
 	queue   []*Log
-	queued  map[*Log]bool
+	asked   map[*Log]asked // logs in the queue, or with a worker
 	closed  bool
 	workers sync.WaitGroup
 }
 
+// asked is how far a log is that asked to be flushed.
+type asked uint8
+
+const (
+	queued   asked = iota + 1
+	flushing       // by a worker
+	anew           // by a worker, and to be queued again when that is done
+)
+
 func (f *flusher) init() {
 	f.wake.L = &f.mu
-	f.queued = make(map[*Log]bool)
+	f.asked = make(map[*Log]asked)
 }
 
 func (f *flusher) start(n int) {
@@ -41,12 +51,19 @@ func (f *flusher) harden(l *Log) bool {
 	if f.closed {
 		return false
 	}
-	if !f.queued[l] {
-		f.queued[l] = true
-		f.queue = append(f.queue, l)
-		f.wake.Signal()
+	switch f.asked[l] {
+	case 0:
+		f.queueLocked(l)
+	case flushing:
+		f.asked[l] = anew
 	}
 	return true
+}
+
+func (f *flusher) queueLocked(l *Log) {
+	f.asked[l] = queued
+	f.queue = append(f.queue, l)
+	f.wake.Signal()
 }
 
 func (f *flusher) work() {
@@ -62,11 +79,18 @@ func (f *flusher) work() {
 		l := f.queue[0]
 		f.queue[0] = nil
 		f.queue = f.queue[1:]
-		delete(f.queued, l)
+		f.asked[l] = flushing
 		f.mu.Unlock()
 		if err := l.Flush(); err != nil {
 			l.tell(err)
 		}
+		f.mu.Lock()
+		if f.asked[l] == anew {
+			f.queueLocked(l)
+		} else {
+			delete(f.asked, l)
+		}
+		f.mu.Unlock()
 	}
 }
 
