@@ -59,6 +59,7 @@ type run struct {
 	m     model
 	epoch int32
 	cfg   partition.Config
+	tail  int // bytes of the log kept in memory; 0: some, -1: none
 }
 
 var name = partition.Name{Topic: "t", Partition: 3}
@@ -69,8 +70,11 @@ func (x *run) open() {
 	if x.wrap != nil {
 		fs = x.wrap
 	}
+	if x.tail == 0 {
+		x.tail = 2000
+	}
 	d, err := partition.Open("/data/logs", partition.Options{
-		FS: fs, Config: func(string) partition.Config { return x.cfg }, TailBytesPerLog: 2000, TailBytes: 100_000,
+		FS: fs, Config: func(string) partition.Config { return x.cfg }, TailBytesPerLog: x.tail, TailBytes: 100_000,
 		RetentionInterval: time.Hour, CheckpointInterval: time.Hour, HighWatermarkInterval: time.Hour, CleanerInterval: time.Hour,
 	})
 	if err != nil {
