@@ -45,8 +45,9 @@
 // Lock order: Set.applying, replica.as, replica.mu; Set.mu, sessions.mu, fetchers.mu, fetcher.mu and
 // isrQueue.mu are leaves.
 //
-// TestSimulation runs three cores with logs in memory, a tree and a controller, by seeds: go test
-// ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one.
+// testdata/core steps cores, testdata/cluster whole Sets on disks in memory: sessions of followers, DeleteRecords,
+// log.flush.on.ack, restarts and power failures. TestSimulation runs three cores with logs in memory, a tree and a
+// controller, by seeds: go test ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one.
 //
 // Left out: reading from followers (KIP-392), replication quotas, moving replicas between directories.
 package replica

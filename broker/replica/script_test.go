@@ -12,7 +12,7 @@ import (
 	"holt/broker/protocol"
 )
 
-// script is a leader stepped by a file of testdata. Times are seconds.
+// script is a leader stepped by a file of testdata/core. Times are seconds.
 //
 //	lead self=1 replicas=1,2,3 isr=1,2,3 leo=10 hw=5 min=2 [epoch=1] [recovering]
 //	at 3            the time from now on
@@ -134,7 +134,7 @@ func (s *script) state() string {
 }
 
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/core", func(t *testing.T, path string) {
 		s := &script{t: t}
 		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string { return s.run(d) + "\n" })
 	})

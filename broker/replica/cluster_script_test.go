@@ -1,0 +1,223 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"holt/broker/kerror"
+	"holt/broker/metadata"
+	"holt/broker/protocol"
+	"holt/broker/record"
+)
+
+// clusterScript is a cluster driven by a file of testdata/cluster. Answers appear below the command after which they
+// came. Unless it says otherwise a command is about partition 0.
+//
+//	start brokers=3 [partitions=2] [flush-on-ack]   brokers 1 to 3, of which 1 leads
+//	append 1 n=3 [acks=all] [p=1]     a batch to broker 1
+//	delete 1 before=4                 DeleteRecords, which may take 5 s
+//	list 1 latest                     ListOffsets: latest, earliest
+//	lead 2 [isr=2,3]                  the controller elects
+//	wait 1.1s                         not a multiple of the 0.5 s that an idle fetch takes: which comes first is open then
+//	stop 2, start 2                   in order
+//	kill 2 [keeps=100]                without warning; of what was not synced the disk keeps a part, or nothing
+//	cut 2, heal 2                     from the other brokers
+//	lose 2                            the answer to its next fetch
+//	evict 1                           all fetch sessions
+//	hold 2, release 2                 syncs of its disk
+//	fetches [skip]                    what followers asked since the last time; skip: before things settled
+//	state                             what the brokers have, and the tree
+type clusterScript struct {
+	*cluster
+	waiting int      // requests
+	news    []string // answers; guarded by cluster.mu
+}
+
+// TestClusterScripts runs the files of testdata/cluster.
+func TestClusterScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/cluster", func(t *testing.T, path string) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &clusterScript{}
+			defer func() { s.close() }()
+			datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
+				if d.HasArg("brokers") {
+					s.cluster = newCluster(t, int32(intArg(t, d, "brokers", 0)), int32(intArg(t, d, "partitions", 1)), d.HasArg("flush-on-ack"))
+				} else {
+					s.run(d)
+				}
+				synctest.Wait()
+				return s.report(d)
+			})
+		})
+	})
+}
+
+func intArg(t *testing.T, d *datadriven.TestData, name string, otherwise int64) int64 {
+	t.Helper()
+	if d.HasArg(name) {
+		d.ScanArgs(t, name, &otherwise)
+	}
+	return otherwise
+}
+
+func (s *clusterScript) run(d *datadriven.TestData) {
+	s.t.Helper()
+	var n *clusterNode
+	if len(d.CmdArgs) > 0 {
+		var id int32
+		fmt.Sscan(d.CmdArgs[0].Key, &id)
+		n = s.nodes[id]
+	}
+	switch d.Cmd {
+	case "append":
+		s.append(n, d)
+	case "delete":
+		s.delete(n, intArg(s.t, d, "before", 0))
+	case "list":
+		at := n.set.ListOffset(n.tp(0), -1, map[string]int64{"latest": Latest, "earliest": Earliest}[d.CmdArgs[1].Key], false)
+		s.tell("offset %d, %v", at.Offset, at.Code)
+	case "lead":
+		s.lead(n.id, d)
+	case "wait":
+		pause, err := time.ParseDuration(d.CmdArgs[0].Key)
+		s.must(err)
+		time.Sleep(pause)
+	case "stop":
+		n.stop()
+	case "start":
+		n.start()
+	case "kill":
+		n.kill(int(intArg(s.t, d, "keeps", 0)))
+	case "cut", "heal", "lose":
+		s.mu.Lock()
+		n.cut, n.losing = d.Cmd == "cut", d.Cmd == "lose"
+		s.mu.Unlock()
+	case "evict":
+		n.set.sessions.evictAll()
+	case "hold":
+		n.fs.shut()
+	case "release":
+		n.fs.open()
+	case "fetches":
+		for _, f := range s.takeFetches() {
+			if d.HasArg("skip") {
+				continue
+			}
+			s.tell("%s", f)
+		}
+	case "state":
+	default:
+		d.Fatalf(s.t, "no command %s", d.Cmd)
+	}
+}
+
+// evictAll forgets all sessions that no request is under way in, as if others had taken their places.
+func (s *sessions) evictAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.byID {
+		s.removeLocked(x)
+	}
+}
+
+func (s *clusterScript) tell(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.news = append(s.news, fmt.Sprintf(format, args...))
+}
+
+func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
+	b := record.NewBuilder(record.BuilderOptions{})
+	for range intArg(s.t, d, "n", 1) {
+		b.Append(record.Record{Timestamp: 1, Value: make([]byte, 20)})
+	}
+	batch, err := b.Build()
+	s.must(err)
+	a := Append{TP: n.tp(int32(intArg(s.t, d, "p", 0))), Records: batch, Acks: 1, Timeout: time.Minute, LeaderEpoch: -1, Version: 9}
+	if d.HasArg("acks") {
+		a.Acks = -1
+	}
+	s.waiting++
+	name := fmt.Sprint("append ", s.waiting)
+	s.tell("%s", name)
+	n.set.Append(a, func(p protocol.ProducedPartition) { s.tell("%s: offset %d, %v", name, p.BaseOffset, p.Code) })
+}
+
+func (s *clusterScript) delete(n *clusterNode, before int64) {
+	s.waiting++
+	name := fmt.Sprint("delete ", s.waiting)
+	s.tell("%s", name)
+	n.set.DeleteRecords(n.tp(0), before, 5*time.Second, func(low int64, code kerror.Code) { s.tell("%s: low %d, %v", name, low, code) })
+}
+
+// lead writes a state for all partitions, as the controller does.
+func (s *clusterScript) lead(id int32, d *datadriven.TestData) {
+	s.t.Helper()
+	for p := range s.partitions {
+		now, version := s.tree0(p)
+		next := metadata.PartitionState{Leader: id, LeaderEpoch: now.LeaderEpoch + 1, ISR: now.ISR, ControllerEpoch: 1}
+		for _, a := range d.CmdArgs {
+			if a.Key == "isr" {
+				next.ISR = nil
+				for _, v := range strings.Split(strings.Join(a.Vals, ","), ",") {
+					var member int32
+					fmt.Sscan(v, &member)
+					next.ISR = append(next.ISR, member)
+				}
+			}
+		}
+		_, err := s.control.SetPartitionState(s.t.Context(), metadata.TopicPartition{Topic: testTopic, Partition: p}, next, version)
+		s.must(err)
+	}
+}
+
+// tree0 is a partition's state in the tree.
+func (s *clusterScript) tree0(p int32) (metadata.PartitionState, int32) {
+	s.t.Helper()
+	data, stat, err := s.control.Get(s.t.Context(), metadata.StatePath(testTopic, p), false)
+	s.must(err)
+	state, err := metadata.DecodePartitionState(data)
+	s.must(err)
+	return state, stat.Version
+}
+
+func (s *clusterScript) report(d *datadriven.TestData) string {
+	s.mu.Lock()
+	lines := slices.Clone(s.news)
+	s.news = nil
+	s.mu.Unlock()
+	if d.Cmd != "state" {
+		return strings.Join(append(lines, ""), "\n")
+	}
+	for p := range s.partitions {
+		state, _ := s.tree0(p)
+		prefix := ""
+		if s.partitions > 1 {
+			prefix = fmt.Sprintf("partition %d, ", p)
+		}
+		lines = append(lines, fmt.Sprintf("%sepoch %d: %d leads %v", prefix, state.LeaderEpoch, state.Leader, state.ISR))
+		for _, n := range s.running() {
+			lines = append(lines, n.describe(p))
+		}
+	}
+	return strings.Join(append(lines, ""), "\n")
+}
+
+// describe says what a broker has of a partition.
+func (n *clusterNode) describe(p int32) string {
+	r := n.set.lookup(testTopic, p)
+	if r == nil {
+		return fmt.Sprintf("  %d has nothing", n.id)
+	}
+	text := fmt.Sprintf("  %d has %d to %d, high watermark %d", n.id, r.log.StartOffset(), r.log.EndOffset(), r.log.HighWatermark())
+	if n.c.flushOnAck {
+		text += fmt.Sprintf(", durable %d", r.log.FlushedOffset())
+	}
+	return text
+}
