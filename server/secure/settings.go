@@ -39,7 +39,7 @@ const (
 type Settings struct {
 	KeyStore, TrustStore Store
 	// Protocols are the versions offered; default TLS 1.2 and 1.3. ZooKeeper
-	// offers TLS 1.2 alone in its FIPS mode.
+	// offers clients 1.3 alone if its Java has it, and 1.2 alone otherwise.
 	Protocols []uint16
 	// CipherSuites are those of TLS 1.2; default those of crypto/tls. Those of
 	// 1.3 cannot be chosen.

@@ -65,7 +65,7 @@ func storeKeys(prefix string, settings func(*server.Config) *secure.Settings) []
 		{"trustStore.password", "password of that file"},
 		{"trustStore.passwordPath", "file that holds the password instead"},
 		{"trustStore.type", "PEM, JKS or PKCS12; not needed, BCFKS is refused"},
-		{"enabledProtocols", "versions, as `TLSv1.2,TLSv1.3`; default both, TLSv1.2 alone in ZooKeeper"},
+		{"enabledProtocols", "versions, as `TLSv1.2,TLSv1.3`; default both; ZooKeeper offers clients the newest that its Java has, alone"},
 		{"protocol", "default of enabledProtocols"},
 		{"ciphersuites", "cipher suites of TLS 1.2; default those that are safe. Those of TLS 1.3 cannot be chosen"},
 		{"clientAuth", "`need` (default): refuse peers without a certificate; `want`: take them, without an identity; `none`: do not ask"},
