@@ -247,6 +247,7 @@ func (s *Server) answerHead(c *conn, r *request) {
 	}
 	s.answers.add(c, r)
 	s.answers.end()
+	set(&c.stats.lastZxid, int64(s.machine.LastZxid()))
 }
 
 // finishHeadLocked takes an answered request off the fifo; behind a barrier the
