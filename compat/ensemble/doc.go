@@ -22,5 +22,5 @@
 // An Ensemble and its Members may be used from several goroutines; starting
 // and stopping the same Member is for one goroutine at a time.
 //
-// Left out: members on several machines, TLS, dynamic reconfiguration.
+// Left out: members on several machines, TLS between members.
 package ensemble

@@ -31,6 +31,8 @@ type Config struct {
 	// Operators opens an AdminServer for each member, Metrics a Prometheus page, on ports of
 	// their own.
 	Operators, Metrics bool
+	// Secure opens a port for TLS for each member. The stores are for Settings to name.
+	Secure bool
 	// Reconfigurable has the server lines tell role and client port, as a reconfig wants them, and
 	// turns reconfiguration on.
 	Reconfigurable bool
@@ -176,8 +178,13 @@ func (e *Ensemble) layOut() error {
 	return nil
 }
 
-// operators returns the settings that open ports for operators.
-func (m *Member) operators(cfg *Config, admin, metrics int) (settings []string) {
+// furtherPorts returns the settings that open the ports which not every ensemble has.
+func (m *Member) furtherPorts(cfg *Config, admin, metrics, secure int) (settings []string) {
+	if cfg.Secure {
+		m.securePort = secure
+		settings = append(settings, fmt.Sprintf("secureClientPort=%d", secure), "secureClientPortAddress=127.0.0.1",
+			"serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory") // the original's other one has no TLS
+	}
 	if cfg.Operators {
 		m.adminPort = admin
 		settings = append(settings, "admin.enableServer=true", "admin.serverAddress=127.0.0.1", fmt.Sprintf("admin.serverPort=%d", admin))
@@ -190,7 +197,7 @@ func (m *Member) operators(cfg *Config, admin, metrics int) (settings []string) 
 	return settings
 }
 
-const portsPerMember = 5 // client, quorum, election, AdminServer's and metrics' port
+const portsPerMember = 6 // client, quorum, election, AdminServer's, metrics' port and the clients' one for TLS
 
 func (e *Ensemble) member(id int, ports []int) *Member {
 	m := &Member{
@@ -208,7 +215,7 @@ func (e *Ensemble) member(id int, ports []int) *Member {
 	if e.cfg.Reconfigurable {
 		m.Spec += fmt.Sprintf(";127.0.0.1:%d", m.port)
 	}
-	m.settings = m.operators(&e.cfg, ports[3], ports[4])
+	m.settings = m.furtherPorts(&e.cfg, ports[3], ports[4], ports[5])
 	if observer {
 		m.settings = append(m.settings, "peerType=observer")
 	}

@@ -29,7 +29,7 @@ type Member struct {
 
 	properties []string // of Config
 
-	adminPort, metricsPort int // 0: there is none
+	adminPort, metricsPort, securePort int // 0: there is none
 
 	mu   sync.Mutex
 	proc *Process // guarded by mu; nil before the first Start
@@ -40,6 +40,9 @@ func (m *Member) ID() int { return m.id }
 
 // Addr returns host:port of the client port.
 func (m *Member) Addr() string { return fmt.Sprintf("127.0.0.1:%d", m.port) }
+
+// SecureAddr returns host:port of the client port for TLS; Config.Secure opens it.
+func (m *Member) SecureAddr() string { return fmt.Sprintf("127.0.0.1:%d", m.securePort) }
 
 // AdminURL returns http://host:port of the AdminServer; Config.Operators opens it.
 func (m *Member) AdminURL() string { return fmt.Sprintf("http://127.0.0.1:%d", m.adminPort) }
