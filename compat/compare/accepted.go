@@ -22,6 +22,8 @@ func Accepted() []Acceptance {
 		{"in-flight (always)", "While a setACL is under way, the original judges writes behind it by the old ACL, or by the new one if it was fast enough; hard limits of quotas likewise. Holt judges each write by what all before it left. Scripts send nothing behind a setACL, nor behind a write if limits are enforced."},
 		{"mntr-keys (always)", "Keys that measure queues and processors that only the original has are not there; compat/operators/testdata/absent.txt has each with its reason, and `make compare-operators` holds Holt to it. Here those that count something are compared."},
 		{"digests (always)", "The lines of hash are digests over zxids, and there is one for every 128th zxid, wherever they began."},
+		{"interest (always)", "Whether cons and stat call a connection [0] or [1] is up to what the original's network layer waits for at that moment."},
+		{"alerts (always)", "With which alert a TLS handshake is broken off is up to the library of TLS; that it is, is compared."},
 
 		// Each shown by a script.
 		{"delete-container", "Op code 20 is the leader's own way to remove a container. The original takes it from any client, with no session or ACL asked, and deletes any empty node; Holt answers as to an op code that does not exist."},
@@ -39,6 +41,9 @@ func Accepted() []Acceptance {
 		{"config-written", "Each member of the original writes /zookeeper/config by itself when it starts: mzxid is 0, mtime differs from member to member, and a watch that is set again never finds it changed. In Holt it is a transaction, the same at every member."},
 		{"read-only-session", "In read-only mode the original takes the making of a session for a write, unless localSessionsEnabled, and answers the connect request with an error that no client understands: a member in that mode serves nobody. Holt's sessions there are local to the member, whatever that setting, and end with the mode."},
 		{"throttled-op (always)", "Which request has waited longer than throttled_op_wait_time depends on how fast others were answered, so no script has one that did; that such a one gets ThrottledOp is tested in server/throttle_test.go. Scripts show that requests that wait less are answered as if they had not."},
+		{"tls12", "Unless ssl.enabledProtocols or ssl.protocol says otherwise, the original offers its clients the newest version of TLS that its Java has, 1.3, and no other. Holt takes 1.2, too, which some clients have no more than."},
+		{"cons-ports", "With two ports for clients the original's cons, stat and crst are about the connections of the port at which they are asked. Holt's are about all: who asks on the plaintext port sees the clients of the other one, too."},
+		{"dump-netty", "The original's dump leaves out the connections with its layer Netty, which TLS wants. Holt's has them always."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}
 }

@@ -160,7 +160,7 @@ func TestCanonWords(t *testing.T) {
 		{"srvr", "Zookeeper version: 3.9.4-72, built on 2025-08-19 19:53 UTC\nLatency min/avg/max: 0/2.4/12\nReceived: 60\nZxid: 0x1a\nMode: standalone\n",
 			"Zookeeper version: VERSION, built on DATE\nLatency min/avg/max: N/N/N\nReceived: 60\nZxid: +10\nMode: standalone\n"},
 		{"cons", " /127.0.0.1:5[1](queued=0,recved=7,sent=7,sid=0x100002fa59a0001,lop=PING,est=1,to=8000,lcxid=0x3,lzxid=0x11,lresp=5,llat=0,minlat=0,avglat=2,maxlat=5)\n\n",
-			" /127.0.0.1:P[1](queued=N,recved=7,sent=7,sid=session1,lop=PING,est=N,to=8000,lcxid=0x3,lzxid=+1,lresp=N,llat=N,minlat=N,avglat=N,maxlat=N)\n\n"},
+			" /127.0.0.1:P[N](queued=N,recved=7,sent=7,sid=session1,lop=PING,est=N,to=8000,lcxid=0x3,lzxid=+1,lresp=N,llat=N,minlat=N,avglat=N,maxlat=N)\n\n"},
 		{"wchp", "/x\n\t0x100002fa59a0001\n/a\n\t0x5\n\t0x4\n\n", "\n/a\n\t0x4\n\t0x5\n/x\n\tsession1\n"},
 		{"mntr", "zk_znode_count\t5\nzk_version\t3.9.4\nzk_some_queue\t7\nno tab\n", "no tab\nzk_version\tN\nzk_znode_count\t5\n"},
 		{"hash", "80: 123\nodd\n", "odd\n"},

@@ -243,7 +243,12 @@ func (r *Run) connect(s *Step) error {
 	if cl.conn != nil {
 		cl.close()
 	}
-	if err := r.dial(cl, cmp.Or(s.At, cl.name)); err != nil {
+	err := r.dial(cl, cmp.Or(s.At, cl.name), s.Via)
+	if errors.Is(err, errNoHandshake) {
+		r.record(Frame{Client: cl.name, Kind: Refused})
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	payload := r.connectPayload(s)
@@ -258,8 +263,8 @@ func (r *Run) connect(s *Step) error {
 	return nil
 }
 
-func (r *Run) dial(cl *client, member string) error {
-	c, err := r.side.Dial(r.ctx, member)
+func (r *Run) dial(cl *client, member string, v via) error {
+	c, err := r.side.open(r.ctx, member, v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", cl.name, err)
 	}
@@ -275,6 +280,9 @@ func (r *Run) handshake(cl *client) {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		r.record(Frame{Client: cl.name, Kind: Silent})
+	case isAlert(err):
+		r.record(Frame{Client: cl.name, Kind: Refused})
+		cl.close()
 	case err != nil:
 		r.record(Frame{Client: cl.name, Kind: Closed})
 		cl.close()

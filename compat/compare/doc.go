@@ -35,6 +35,6 @@
 // other's zxids. A Side is for one goroutine; the two Sides of a Pair run each in
 // its own.
 //
-// Left out: TLS, SASL but for DIGEST-MD5, the AdminServer, reconfiguration, and answers that depend on
-// real time other than expiry and reaping.
+// Left out: reloads of certificates, SASL but for DIGEST-MD5, the AdminServer (compat/operators), reconfiguration
+// (compat/reconfig), and answers that depend on real time other than expiry and reaping.
 package compare

@@ -61,7 +61,7 @@ b op 999
 		{"timeout", nth(isConnect, add(7, 1)), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := Pair{startInside(t, 1, nil), startInside(t, 1, nil)}
+			p := Pair{startInside(t, layout{}), startInside(t, layout{})}
 			dial := p.B.Dial
 			change := tc.change()
 			p.B.Dial = func(ctx context.Context, client string) (net.Conn, error) {
@@ -81,7 +81,7 @@ b op 999
 		})
 	}
 	t.Run("a connection left open", func(t *testing.T) {
-		p := Pair{startInside(t, 1, nil), startInside(t, 1, nil)}
+		p := Pair{startInside(t, layout{}), startInside(t, layout{})}
 		dial := p.B.Dial
 		p.B.Patience = 500 * time.Millisecond
 		p.B.Dial = func(ctx context.Context, client string) (net.Conn, error) {

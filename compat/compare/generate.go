@@ -25,6 +25,8 @@ type Generator struct {
 	// Ensemble leaves out what an ensemble answers otherwise than a single server:
 	// /zookeeper/config, and connecting with a zxid that the member may not have seen yet.
 	Ensemble bool
+	// TLS has clients come by TLS mostly, with and without certificates, and ACLs name these.
+	TLS bool
 
 	*language
 	rng     *rand.Rand
@@ -153,6 +155,9 @@ func (g *Generator) closes(s *Step) bool {
 func (g *Generator) connect(a *actor) Script {
 	s := Step{Client: a.name, Action: ActConnect, Cut: -1, Connect: connectArgs{timeout: 30000, cut: -1}}
 	c := &s.Connect
+	if g.TLS {
+		s.Via = pick(g, via{}, via{tls: true}, via{tls: true, cert: "alice"}, via{tls: true, cert: "alice"}, via{tls: true, cert: "bob"})
+	}
 	again := a.session && g.chance(80)
 	if again {
 		c.session = a.name

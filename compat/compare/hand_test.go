@@ -15,10 +15,10 @@ import (
 
 // TestHand runs the scripts of testdata, each on servers of its own. The language of the files:
 //
-//	server [members=3] [NAME=VALUE]...
+//	server [members=3] [tls] [NAME=VALUE]...
 //	    Start the servers with these lines of zoo.cfg; D:NAME=VALUE is a property of the
-//	    original's JVM, and FILES in a value the path of the directory files. With members each of them is an ensemble of so many. Without the
-//	    command they start with the first script.
+//	    original's JVM, and FILES in a value the path of the directory files. With members each of them is an ensemble of so many,
+//	    with tls they have a port for TLS, and stores. Without the command they start with the first script.
 //	lose MEMBER...
 //	    End these members of the ensemble, too many for the rest to be a quorum, and wait until
 //	    the rest serves clients that only read.
@@ -45,16 +45,7 @@ func TestHand(t *testing.T) {
 			h.t = t
 			switch d.Cmd {
 			case "server":
-				members := 1
-				var settings []string
-				for _, arg := range d.CmdArgs {
-					if arg.Key == "members" {
-						arg.Scan(t, 0, &members)
-						continue
-					}
-					settings = append(settings, arg.Key+"="+strings.ReplaceAll(strings.Join(arg.Vals, ","), "FILES", files(t)))
-				}
-				h.start(members, settings)
+				h.start(readLayout(t, h.file, d.CmdArgs))
 				return ""
 			case "lose":
 				var names []string
@@ -70,6 +61,22 @@ func TestHand(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+// readLayout reads the arguments of the command server. Certificates are for file.
+func readLayout(t, file *testing.T, args []datadriven.CmdArg) layout {
+	var l layout
+	for _, arg := range args {
+		switch arg.Key {
+		case "members":
+			arg.Scan(t, 0, &l.members)
+		case "tls":
+			l.certs = newCertificates(file)
+		default:
+			l.settings = append(l.settings, arg.Key+"="+strings.ReplaceAll(strings.Join(arg.Vals, ","), "FILES", files(t)))
+		}
+	}
+	return l
 }
 
 func files(t *testing.T) string {
@@ -138,8 +145,8 @@ func diffLines(a, b string) string {
 	return out.String()
 }
 
-func (h *hand) start(members int, settings []string) {
-	sides := handSides(h.file, members, settings)
+func (h *hand) start(l layout) {
+	sides := handSides(h.file, l)
 	var err error
 	if sides.A != nil {
 		if h.a, err = sides.A.Start(h.file.Context()); err != nil {
@@ -175,7 +182,7 @@ func (h *hand) close() {
 // run runs one block of steps.
 func (h *hand) run(d *datadriven.TestData) string {
 	if h.b == nil {
-		h.start(1, nil)
+		h.start(layout{})
 	}
 	script, err := Parse(d.Input)
 	if err != nil {
@@ -231,12 +238,11 @@ func sections(text string) (original, holt string) {
 }
 
 // handSides starts the servers for a file: Holt, and the original beside it if one was asked for.
-func handSides(t *testing.T, members int, settings []string) Pair {
+func handSides(t *testing.T, l layout) Pair {
 	t.Helper()
 	if target.Named() {
 		kind := target.Kind(t)
-		return Pair{startEnsemble(t, ensemble.ZooKeeper, members, "original", settings),
-			startEnsemble(t, kind, members, string(kind), settings)}
+		return Pair{startProcesses(t, ensemble.ZooKeeper, "original", l), startProcesses(t, kind, string(kind), l)}
 	}
-	return Pair{nil, startInside(t, members, settings)}
+	return Pair{nil, startInside(t, l)}
 }

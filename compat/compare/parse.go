@@ -13,7 +13,7 @@ import (
 // Parse reads a script, one step a line. Blank lines and what follows a # at the start of a line
 // are passed over.
 //
-//	CLIENT connect [at=MEMBER] [timeout=MS] [zxid=Z] [session=CLIENT] [id=N] [passwd=wrong|null|short] [readonly] [old] [cut=N]
+//	CLIENT connect [at=MEMBER] [VIA]... [timeout=MS] [zxid=Z] [session=CLIENT] [id=N] [passwd=wrong|null|short] [readonly] [old] [cut=N]
 //	CLIENT drop                          close the connection, keep the session
 //	CLIENT [xid=N] [cut=N] [flip=AT:TO]... REQUEST
 //	CLIENT [xid=N] op CODE [HEX]         a request with any op code and body
@@ -23,9 +23,15 @@ import (
 //	CLIENT remove PATH                   delete everything below PATH, and PATH
 //	--                                   what follows is not sent before all of the above is answered
 //	wait DURATION
-//	word FOUR [HEX] [at=MEMBER]          a four-letter word, and bytes behind it
+//	word FOUR [HEX] [at=MEMBER] [VIA]... a four-letter word, and bytes behind it
 //
-// MEMBER is leader, follower or follower2, of an ensemble.
+// MEMBER is leader, follower or follower2, of an ensemble. VIA is how the connection is made, of servers
+// with a port for TLS:
+//
+//	tls                by TLS, and to the port for that
+//	cert=NAME          likewise, with that certificate, see Secure.Client
+//	version=1.2|1.3    likewise, in that version alone
+//	port=plain|secure  to that port, whatever is spoken
 //
 // REQUEST is the name of an operation and its fields as specs lists them: fields without a
 // name in order, then name=value for those that differ from the default. Values:
@@ -92,6 +98,8 @@ func (p *parser) line(line string) (Step, error) {
 			token := p.next()
 			if at, ok := strings.CutPrefix(token, "at="); ok {
 				s.At = at
+			} else if s.Via.take(token) {
+				continue
 			} else if more, err = hex.DecodeString(token); err == nil {
 				s.Word += string(more)
 			}
@@ -265,6 +273,9 @@ func (p *parser) connect(s *Step) (err error) {
 	a.timeout, a.cut = 30000, -1
 	for len(p.tokens) > 0 {
 		token := p.next()
+		if s.Via.take(token) {
+			continue
+		}
 		name, text, _ := strings.Cut(token, "=")
 		var n int64
 		switch name {

@@ -10,7 +10,7 @@ import (
 // every request.
 func TestRandomScriptsPrint(t *testing.T) {
 	same := func(z int64) int64 { return z }
-	g := &Generator{Steps: 300, Quotas: true}
+	g := &Generator{Steps: 300, Quotas: true, TLS: true}
 	for n := range uint64(50) {
 		s := g.Random(7, n)
 		back, err := Parse(s.String())
@@ -37,6 +37,12 @@ func TestParse(t *testing.T) {
 		{`a connect`, ""},
 		{`a connect timeout=4000 zxid=ahead session=b passwd=wrong readonly old cut=20`, ""},
 		{`a connect id=0x10`, `a connect id=16`},
+		{`a connect tls`, ""},
+		{`a connect cert=alice version=1.2 port=plain timeout=4000`, ""},
+		{`a connect port=secure`, ""},
+		{`a connect tls cert=bob`, `a connect cert=bob`},
+		{`a create /x "" acl=x509:CN=a,O=b:r,ip:::1:w`, ""},
+		{`word cons at=leader cert=alice`, ""},
 		{`a drop`, ""},
 		{`a frame 0000000100000004`, ""},
 		{`a bytes ffffffff`, ""},

@@ -31,7 +31,7 @@ func (s *Step) String() string {
 		if s.At != "" {
 			text += " at=" + s.At
 		}
-		return text
+		return strings.Join(append([]string{text}, s.Via.text()...), " ")
 	}
 	b := []string{s.Client}
 	if s.Xid != 0 {
@@ -49,6 +49,7 @@ func (s *Step) String() string {
 		if s.At != "" {
 			b = append(b, "at="+s.At)
 		}
+		b = append(b, s.Via.text()...)
 		b = append(b, s.Connect.text()...)
 	case ActDrop:
 		b = append(b, "drop")

@@ -27,8 +27,9 @@ func TestRandom(t *testing.T) {
 	}
 	t.Logf("run again with -seed=%d", *seed)
 	for _, v := range []variant{
-		{name: "plain", kind: kind, share: 80, generator: Generator{Steps: 400}},
+		{name: "plain", kind: kind, share: 70, generator: Generator{Steps: 400}},
 		{name: "quotas", kind: kind, share: 15, settings: []string{"enforceQuota=true"}, generator: Generator{Steps: 300, Quotas: true}},
+		{name: "tls", kind: kind, share: 10, certs: newCertificates(t), settings: []string{"ssl.clientAuth=want"}, generator: Generator{Steps: 300, TLS: true}},
 		{name: "ensemble", kind: kind, members: 3, share: 5, generator: Generator{Steps: 200, Ensemble: true}},
 	} {
 		t.Run(v.name, func(t *testing.T) {
@@ -43,8 +44,9 @@ type variant struct {
 	name      string
 	kind      ensemble.Kind
 	settings  []string
-	members   int // of the ensemble under test
-	share     int // of the replies, in percent
+	members   int           // of the ensemble under test
+	certs     *certificates // see layout
+	share     int           // of the replies, in percent
 	generator Generator
 
 	pair Pair
@@ -52,8 +54,8 @@ type variant struct {
 
 func (v *variant) start(t *testing.T) {
 	v.pair = Pair{
-		A: startProcess(t, ensemble.ZooKeeper, "original", v.settings),
-		B: startEnsemble(t, v.kind, v.members, string(v.kind), v.settings),
+		A: startProcesses(t, ensemble.ZooKeeper, "original", layout{settings: v.settings, certs: v.certs}),
+		B: startProcesses(t, v.kind, string(v.kind), layout{v.members, v.settings, v.certs}),
 	}
 	v.pair.A.Sync = v.pair.B.Sync
 }

@@ -59,7 +59,11 @@ func (g *Generator) rare() Step {
 	case 4:
 		return g.step("auth", zero, func() value { return value{s: pick(g, "foo", "world", "auth", "sasl", "super", "", "DIGEST")} }, g.credentials)
 	case 5:
-		return g.step("auth", zero, func() value { return value{s: "ip"} }, g.credentials)
+		scheme := "ip"
+		if g.TLS {
+			scheme = "x509"
+		}
+		return g.step("auth", zero, func() value { return value{s: scheme} }, g.credentials)
 	}
 	return g.step("auth", zero, func() value { return value{s: "digest"} }, g.credentials)
 }
@@ -279,6 +283,10 @@ func (g *Generator) aclEntry() wire.ACL {
 		{Scheme: "world", ID: "anyone"}, {Scheme: "world", ID: "anyone"}, {Scheme: "auth"}, {Scheme: "auth", ID: "ignored"},
 		{Scheme: "digest", ID: digestID("u1", "p1")}, {Scheme: "digest", ID: digestID("u2", "p2")}, {Scheme: "digest", ID: "u3:x"},
 		{Scheme: "ip", ID: "127.0.0.1"}, {Scheme: "ip", ID: "127.0.0.0/8"}, {Scheme: "ip", ID: "10.0.0.0/8"}, {Scheme: "ip", ID: "::1"},
+	}
+	if g.TLS {
+		ids = append(ids, wire.Identity{Scheme: "x509", ID: "CN=alice"}, wire.Identity{Scheme: "x509", ID: "CN=bob"},
+			wire.Identity{Scheme: "x509", ID: "CN=nobody"}, wire.Identity{Scheme: "x509", ID: "no name"}, wire.Identity{Scheme: "x509"})
 	}
 	if g.chance(5) {
 		ids = []wire.Identity{

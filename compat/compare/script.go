@@ -29,6 +29,7 @@ type Step struct {
 	Wait    time.Duration // of ActWait
 	Word    string        // of ActWord
 	At      string        // member of ActConnect and ActWord, see Side.Dial; "" leaves it to the client's name
+	Via     via           // of ActConnect and ActWord
 }
 
 // flip replaces one byte of a body.

@@ -29,20 +29,24 @@ func baseSettings() []string {
 
 const superDigest = "lK75jTNcA+U9vtVEw5vB51mj/w4="
 
-// startProcess starts a server of its own for the test and returns it as a Side. settings are
-// lines of zoo.cfg; those that begin with D: are properties of the JVM to the original.
-func startProcess(t testing.TB, kind ensemble.Kind, name string, settings []string) *Side {
-	t.Helper()
-	return startEnsemble(t, kind, 1, name, settings)
+// layout says what server is to be started.
+type layout struct {
+	members  int           // of an ensemble; 0 or 1 is a server on its own
+	settings []string      // lines of zoo.cfg; those that begin with D: are properties of the JVM to the original
+	certs    *certificates // nil: no port for TLS
 }
 
-// startEnsemble is startProcess for several members, to which the clients are dealt out in the
-// order of their names.
-func startEnsemble(t testing.TB, kind ensemble.Kind, members int, name string, settings []string) *Side {
+// startProcesses starts servers of their own for the test and returns them as a Side. To those of an
+// ensemble the clients are dealt out in the order of their names.
+func startProcesses(t testing.TB, kind ensemble.Kind, name string, l layout) *Side {
 	t.Helper()
-	cfg := ensemble.Config{Kind: kind, Members: max(members, 1), Settings: baseSettings(),
+	members := max(l.members, 1)
+	cfg := ensemble.Config{Kind: kind, Members: members, Settings: baseSettings(), Secure: l.certs != nil,
 		Properties: []string{"znode.container.checkIntervalMs=86400000"}, HeapMiB: 512}
-	for _, s := range settings {
+	if l.certs != nil {
+		cfg.Settings = append(cfg.Settings, l.certs.settings()...)
+	}
+	for _, s := range l.settings {
 		if property, ok := strings.CutPrefix(s, "D:"); ok {
 			cfg.Properties = append(cfg.Properties, property)
 		} else {
@@ -62,10 +66,13 @@ func startEnsemble(t testing.TB, kind ensemble.Kind, members int, name string, s
 			t.Error(err)
 		}
 	})
-	side := &Side{Name: name, Dial: dialer(e.Addrs()[0])}
+	ordered := leaderFirst(t, e)
+	side := &Side{Name: name, Dial: roles(ordered, (*ensemble.Member).Addr)}
+	if l.certs != nil {
+		side.Secure = &Secure{Dial: roles(ordered, (*ensemble.Member).SecureAddr), Client: l.certs.client}
+	}
 	if members > 1 {
-		ordered := leaderFirst(t, e)
-		side.Sync, side.Dial = true, roles(ordered)
+		side.Sync = true
 		side.Lose = func(ctx context.Context, names ...string) error {
 			return side.lose(ctx, len(ordered), names, func(i int) error { return ordered[i].Stop() })
 		}
@@ -112,10 +119,12 @@ func leaderFirst(t testing.TB, e *ensemble.Ensemble) []*ensemble.Member {
 	return ordered
 }
 
-// roles returns a Side.Dial for an ensemble, which must not elect another leader.
-func roles(ordered []*ensemble.Member) func(context.Context, string) (net.Conn, error) {
+// roles returns a Side.Dial to the addresses addr of the members, the leader first. They must not
+// elect another one.
+func roles[T any](ordered []T, addr func(T) string) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, member string) (net.Conn, error) {
-		return dialer(ordered[memberAt(member, len(ordered))].Addr())(ctx, member)
+		d := net.Dialer{Timeout: dialTimeout}
+		return d.DialContext(ctx, "tcp4", addr(ordered[memberAt(member, len(ordered))]))
 	}
 }
 
@@ -139,39 +148,38 @@ func printLogs(t testing.TB, e *ensemble.Ensemble) {
 	}
 }
 
-// dialer returns a Side.Dial that always leads to addr.
-func dialer(addr string) func(context.Context, string) (net.Conn, error) {
-	return func(ctx context.Context, _ string) (net.Conn, error) {
-		d := net.Dialer{Timeout: dialTimeout}
-		return d.DialContext(ctx, "tcp4", addr)
-	}
-}
-
-// startInside starts Holt within the test, with the same configuration file that startEnsemble would give
+// startInside starts Holt within the test, with the same configuration file that startProcesses would give
 // the processes.
-func startInside(t testing.TB, members int, settings []string) *Side {
+func startInside(t testing.TB, l layout) *Side {
 	t.Helper()
-	if members <= 1 {
-		s := startMember(t, 1, settings, nil)
-		awaitReady(t, s)
-		return &Side{Name: "holt", Dial: dialer(s.ClientAddr().String())}
+	members, settings := max(l.members, 1), l.settings
+	if l.certs != nil {
+		settings = append(append(l.certs.settings(), "secureClientPort=2281", "secureClientPortAddress=127.0.0.1"), settings...)
 	}
 	network := simnet.New(1)
 	for id := range members {
+		if members == 1 {
+			break
+		}
 		// As long as 127.0.0.1 and the ports of processes: the configuration is part of the data.
 		settings = append(settings, fmt.Sprintf("server.%d=member00%d:10001:10002", id+1, id+1))
 	}
 	var all []*server.Server
 	for id := range members {
-		all = append(all, startMember(t, id+1, settings, network.Host(fmt.Sprintf("member00%d", id+1))))
+		var host *simnet.Host
+		if members > 1 {
+			host = network.Host(fmt.Sprintf("member00%d", id+1))
+		}
+		all = append(all, startMember(t, id+1, settings, host))
 	}
 	for _, s := range all {
 		awaitReady(t, s)
 	}
 	slices.SortStableFunc(all, func(a, b *server.Server) int { return cmp.Compare(place(a), place(b)) })
-	side := &Side{Name: "holt", Sync: true, Dial: func(ctx context.Context, member string) (net.Conn, error) {
-		return dialer(all[memberAt(member, len(all))].ClientAddr().String())(ctx, member)
-	}}
+	side := &Side{Name: "holt", Sync: members > 1, Dial: roles(all, func(s *server.Server) string { return s.ClientAddr().String() })}
+	if l.certs != nil {
+		side.Secure = &Secure{Dial: roles(all, func(s *server.Server) string { return s.SecureClientAddr().String() }), Client: l.certs.client}
+	}
 	side.Lose = func(ctx context.Context, names ...string) error {
 		return side.lose(ctx, len(all), names, func(i int) error { return all[i].Close() })
 	}
@@ -224,6 +232,9 @@ func startMember(t testing.TB, id int, settings []string, host *simnet.Host) *se
 	}
 	cfg := read.Config
 	cfg.ClientAddr = "127.0.0.1:0" // whatever port is free
+	if cfg.TLS.Addr != "" {
+		cfg.TLS.Addr = cfg.ClientAddr
+	}
 	if host != nil {
 		cfg.Dial = host.Dial
 		cfg.Listen = func(addr string) (net.Listener, error) {

@@ -37,7 +37,7 @@ func (r *Run) closeSessions() error {
 	for _, t := range slices.Clone(r.open) {
 		cl := &client{name: "", ticket: t}
 		r.clients[""] = cl
-		if err := r.dial(cl, cl.name); err != nil {
+		if err := r.dial(cl, cl.name, via{}); err != nil {
 			return err
 		}
 		req := wire.ConnectRequest{TimeoutMillis: 10000, SessionID: wire.SessionID(t.id), Passwd: t.passwd, HasReadOnly: true}

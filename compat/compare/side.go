@@ -22,6 +22,8 @@ type Side struct {
 	// follower and follower2; any other name is a client's that does not care, and
 	// decides for one of them. "" is the member that is asked four-letter words.
 	Dial func(ctx context.Context, member string) (net.Conn, error)
+	// Secure is how clients come by TLS; nil if the server has none.
+	Secure *Secure
 	// Sync has every turn end with a sync before the ping, as it must if Dial leads to
 	// several members. Both sides of a Pair have to agree in this.
 	Sync bool
@@ -50,7 +52,7 @@ func (s *Side) awaitReadOnly(ctx context.Context, member string) error {
 	ctx, cancel := context.WithTimeout(ctx, readOnlyPatience)
 	defer cancel()
 	for {
-		text, err := s.word(ctx, member, "isro")
+		text, err := s.word(ctx, member, "isro", via{})
 		if err == nil && text == "ro" && s.servesReadOnly(ctx, member) {
 			return nil
 		}
@@ -63,7 +65,7 @@ func (s *Side) awaitReadOnly(ctx context.Context, member string) error {
 // servesReadOnly tells whether a member answers srvr as one that is read-only: the
 // original says ro before it takes clients.
 func (s *Side) servesReadOnly(ctx context.Context, member string) bool {
-	text, err := s.word(ctx, member, "srvr")
+	text, err := s.word(ctx, member, "srvr", via{})
 	return err == nil && strings.Contains(text, "Mode: read-only")
 }
 
@@ -145,7 +147,7 @@ func (s *Side) lastZxid(ctx context.Context) (int64, error) {
 }
 
 func (s *Side) lastZxidAt(ctx context.Context, member string) (int64, error) {
-	text, err := s.word(ctx, member, "srvr")
+	text, err := s.word(ctx, member, "srvr", via{})
 	if err != nil {
 		return 0, err
 	}
@@ -160,10 +162,10 @@ func (s *Side) lastZxidAt(ctx context.Context, member string) (int64, error) {
 
 // word asks a member a four-letter word and returns the answer, "" if the connection was closed without
 // one. After it, the word may carry further bytes.
-func (s *Side) word(ctx context.Context, member, word string) (string, error) {
+func (s *Side) word(ctx context.Context, member, word string, v via) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, err := s.Dial(ctx, member)
+	c, err := s.open(ctx, member, v)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Name, err)
 	}
@@ -175,7 +177,10 @@ func (s *Side) word(ctx context.Context, member, word string) (string, error) {
 		return "", fmt.Errorf("%s: send %s: %w", s.Name, word, err)
 	}
 	// An error is no answer, as an end without one is: the server took the word for a length.
-	b, _ := io.ReadAll(c)
+	b, err := io.ReadAll(c)
+	if len(b) == 0 && isAlert(err) {
+		return "", errNoHandshake
+	}
 	return string(b), nil
 }
 
@@ -207,7 +212,11 @@ func (r *Run) act(steps Script) error {
 		if err := sleep(r.ctx, settle); err != nil {
 			return err
 		}
-		text, err := r.side.word(r.ctx, first.At, first.Word)
+		text, err := r.side.word(r.ctx, first.At, first.Word, first.Via)
+		if errors.Is(err, errNoHandshake) {
+			r.record(Frame{Kind: Refused})
+			return nil
+		}
 		if err != nil {
 			return err
 		}

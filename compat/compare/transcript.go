@@ -31,10 +31,11 @@ const (
 	Closed                     // the server closed the connection
 	NotSent                    // the connection was closed before
 	Text                       // the answer to a four-letter word
+	Refused                    // there was no TLS handshake
 )
 
 func (k FrameKind) String() string {
-	return [...]string{"reply", "event", "pong", "connected", "stray", "missing", "silent", "closed", "not sent", "text"}[k]
+	return [...]string{"reply", "event", "pong", "connected", "stray", "missing", "silent", "closed", "not sent", "text", "no handshake"}[k]
 }
 
 // Transcript is what the clients of a script saw, turn by turn, and client by client within a turn.

@@ -155,16 +155,22 @@ func parseACLs(text string) ([]wire.ACL, error) {
 		return nil, err
 	}
 	var acls []wire.ACL
+	whole := ""
 	for _, entry := range strings.Split(text, ",") {
-		first, last := strings.Index(entry, ":"), strings.LastIndex(entry, ":")
-		if first == last {
-			return nil, fmt.Errorf("ACL %q is not scheme:id:perms", entry)
+		if entry = whole + entry; strings.Count(entry, ":") < 2 {
+			whole = entry + "," // of the id, as subjects have them
+			continue
 		}
+		whole = ""
+		first, last := strings.Index(entry, ":"), strings.LastIndex(entry, ":")
 		a := wire.ACL{Identity: wire.Identity{Scheme: entry[:first], ID: entry[first+1 : last]}}
 		if a.Perms, err = parsePerms(entry[last+1:]); err != nil {
 			return nil, err
 		}
 		acls = append(acls, a)
+	}
+	if whole != "" {
+		return nil, fmt.Errorf("ACL %q is not scheme:id:perms", strings.TrimSuffix(whole, ","))
 	}
 	return acls, nil
 }

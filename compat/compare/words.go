@@ -47,6 +47,7 @@ var (
 	remotePort  = regexp.MustCompile(`(/127\.0\.0\.1):\d+`)
 	hexNumber   = regexp.MustCompile(`0x[0-9a-f]+`)
 	measured    = regexp.MustCompile(`\b(queued|est|lresp|llat|minlat|avglat|maxlat)=-?\d+`)
+	interest    = regexp.MustCompile(`\[[01]\]\(queued`)
 	lastZxid    = regexp.MustCompile(`\blzxid=0x([0-9a-f]+)`)
 	versionAt   = regexp.MustCompile(`ersion: .*, built on .*`)
 	javaDate    = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [A-Z]+ \d{4}`)
@@ -101,8 +102,10 @@ func confLine(line string) string {
 		return line
 	}
 	switch key {
-	case "clientPort":
-		value = "P"
+	case "clientPort", "secureClientPort":
+		if value != "-1" {
+			value = "P"
+		}
 	case "dataDir", "dataLogDir":
 		if rest, ok := strings.CutSuffix(value, "/data/version-2"); ok && rest != "" {
 			value = "DIR/data/version-2"
@@ -126,6 +129,7 @@ func confLine(line string) string {
 func (c *Canon) connectionLine(line string) string {
 	line = remotePort.ReplaceAllString(line, "$1:P")
 	line = measured.ReplaceAllString(line, "$1=N")
+	line = interest.ReplaceAllString(line, "[N](queued")
 	line = lastZxid.ReplaceAllStringFunc(line, func(s string) string {
 		z, err := strconv.ParseUint(s[len("lzxid=0x"):], 16, 64)
 		if err != nil {
