@@ -93,7 +93,8 @@ func (s *Server) forget(c *conn) {
 }
 
 // bind makes c the connection of its session on this member. An earlier one is
-// closed: the client has left it.
+// closed: the client has left it. What it still held behind a barrier is dropped here and now, as it
+// must not take effect behind requests of the new one.
 func (s *Server) bind(c *conn) {
 	id := c.sessionID()
 	s.mu.Lock()
@@ -102,6 +103,7 @@ func (s *Server) bind(c *conn) {
 	s.mu.Unlock()
 	if old != nil && old != c {
 		old.out.closeNow()
+		old.stop()
 	}
 }
 

@@ -82,6 +82,7 @@ type request struct {
 	kind    requestKind
 	op      wire.OpCode
 	xid     wire.Xid
+	refused wire.ErrCode       // read: the whole answer, unless it is OK
 	payload []byte             // read: a copy of the frame; held write: likewise
 	large   int                // bytes counted in Server.largeBytes
 	done    bool               // barrier: the state machine has caught up
@@ -232,7 +233,7 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 	case c.srv.tooLarge(len(payload)):
 		return false, errLargeRequests
 	case !c.throttle(h):
-		return true, nil
+		return true, c.refuse(h, wire.ErrThrottledOp)
 	case h.Op == wire.OpSync:
 		return true, c.pushBarrier(h, payload)
 	case isCommand(h.Op):

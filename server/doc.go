@@ -55,7 +55,8 @@
 //
 // The machine's lock comes first, then conn.mu, then pipeline.mu or
 // Server.mu or the watch table's, output.mu last. Nothing is sent and no disk is
-// waited for under conn.mu, Server.mu or output.mu.
+// waited for under conn.mu, Server.mu or output.mu. Only the apply goroutine takes the mu of a second
+// conn while it holds one: that of the connection which the first replaces.
 //
 // A connection that uses TLS gets it before its first byte is looked at as a request (tls.go);
 // all after that is the same.

@@ -41,6 +41,22 @@ func (c *conn) pushRead(h wire.RequestHeader, payload []byte) (queued bool, err 
 	return true, nil
 }
 
+// refuse answers a request with an error, in its turn: clients take replies in another order than that of
+// their requests for the end of the connection.
+func (c *conn) refuse(h wire.RequestHeader, code wire.ErrCode) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.waitRoomLocked(); err != nil {
+		return err
+	}
+	if c.fifo.len() > 0 {
+		c.pushLocked(&request{kind: kindRead, op: h.Op, xid: h.Xid, refused: code, arrived: c.arrived})
+		return nil
+	}
+	c.replyAside(h.Xid, c.srv.machine.LastZxid(), code, nil)
+	return nil
+}
+
 // pushWrite submits a command, or holds it while a barrier is in front of it.
 func (c *conn) pushWrite(h wire.RequestHeader, payload []byte) error {
 	c.mu.Lock()
@@ -239,6 +255,10 @@ func (s *Server) advanceConn(c *conn) {
 }
 
 func (s *Server) answerHead(c *conn, r *request) {
+	if r.refused != wire.OK {
+		c.replyAside(r.xid, s.machine.LastZxid(), r.refused, nil)
+		return
+	}
 	d := wire.NewDecoder(r.payload)
 	var h wire.RequestHeader
 	h.Decode(d)

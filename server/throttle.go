@@ -68,8 +68,9 @@ func (c *Config) outstandingLimit() int {
 }
 
 // throttle holds a request back while RequestThrottleMax others are in progress.
-// It returns false if the request was answered instead: it waited longer than
-// ThrottledOpWaitMillis.
+// It returns false if the request is to be refused: it waited longer than
+// ThrottledOpWaitMillis. A closeSession waits like others and is never refused, since
+// its session would live on without a client. ZooKeeper: Request.isThrottlable.
 func (c *conn) throttle(h wire.RequestHeader) bool {
 	s := c.srv
 	if s.cfg.RequestThrottleMax == 0 || h.Op == wire.OpPing || s.inProgress() < s.cfg.RequestThrottleMax {
@@ -77,6 +78,7 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 	}
 	s.metrics.RequestsThrottled.Inc()
 	start := time.Now()
+	c.out.flush() // replies to what was sent along with it do not wait
 	stall := time.NewTicker(time.Duration(s.cfg.RequestThrottleStallMillis) * time.Millisecond)
 	defer stall.Stop()
 	for s.inProgress() >= s.cfg.RequestThrottleMax {
@@ -88,11 +90,10 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 	}
 	s.metrics.ThrottleNanos.Observe(int64(time.Since(start)))
 	limit := time.Duration(s.cfg.ThrottledOpWaitMillis) * time.Millisecond
-	if limit == 0 || time.Since(start) <= limit {
+	if limit == 0 || time.Since(start) <= limit || h.Op == wire.OpCloseSession {
 		return true
 	}
 	s.metrics.OpsThrottled.Inc()
-	c.replyAside(h.Xid, s.machine.LastZxid(), wire.ErrThrottledOp, nil)
 	return false
 }
 

@@ -79,7 +79,82 @@ func TestRequestsPastTheThrottleWait(t *testing.T) {
 		if h := c.receive(xid, nil); h.Err != wire.ErrThrottledOp {
 			t.Errorf("a request that waited a second: %v", h.Err)
 		}
+		s.waiting.Add(1)
+		xid = c.send(wire.OpCloseSession)
+		time.Sleep(time.Second)
+		s.waiting.Add(-1)
+		if h := c.receive(xid, nil); h.Err != wire.OK || !c.closed() {
+			t.Errorf("a closeSession that waited a second: %v", h.Err)
+		}
 	})
+}
+
+// TestThrottledRequestsAreAnsweredInTurn: what is refused is so behind the replies to earlier
+// requests, and these do not wait for it.
+func TestThrottledRequestsAreAnsweredInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, func(_ uint64, c *Config) { c.RequestThrottleMax, c.ThrottledOpWaitMillis = 2, 250 })
+		follower := others(e.leader(1, 2, 3))[0]
+		s, host := e.servers[follower], fmt.Sprintf("m%d", follower)
+		c := connect(t, s, wire.ConnectRequest{})
+		e.net.Isolate(host)
+		s.waiting.Add(1) // as if another connection's write took its time
+		together := appendRequest(nil, 1, wire.OpExists, &wire.ExistsRequest{Path: "/"})
+		together = appendRequest(together, 2, wire.OpCreate, create("/n", "", 0))
+		together = appendRequest(together, 3, wire.OpExists, &wire.ExistsRequest{Path: "/n"})
+		if _, err := c.nc.Write(together); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if h := c.receive(1, nil); h.Err != wire.OK || time.Since(start) > 10*time.Millisecond {
+			t.Errorf("the first reply: %v after %v", h.Err, time.Since(start))
+		}
+		time.Sleep(time.Second)
+		s.waiting.Add(-1)
+		time.Sleep(time.Second) // the third is refused, but the second has no answer yet
+		e.net.Rejoin(host)
+		if h := c.receive(2, nil); h.Err != wire.OK {
+			t.Errorf("the write: %v", h.Err)
+		}
+		if h := c.receive(3, nil); h.Err != wire.ErrThrottledOp {
+			t.Errorf("a request that waited a second: %v", h.Err)
+		}
+		c.xid = 3
+		if h := c.call(wire.OpExists, &wire.ExistsRequest{Path: "/n"}, nil); h.Err != wire.OK {
+			t.Errorf("afterwards: %v", h.Err)
+		}
+	})
+}
+
+func appendRequest(b []byte, xid wire.Xid, op wire.OpCode, r wire.Record) []byte {
+	b, mark := wire.BeginFrame(b)
+	b = (&wire.RequestHeader{Xid: xid, Op: op}).AppendTo(b)
+	return wire.EndFrame(r.AppendTo(b), mark)
+}
+
+// TestReplacedConnectionSubmitsNothing: writes that wait behind a barrier of a connection go with it when
+// the client takes its session up again, or they would follow those of the new connection.
+func TestReplacedConnectionSubmitsNothing(t *testing.T) {
+	s := newServer(t, nil)
+	conns := make([]*conn, 2)
+	for i := range conns {
+		end, other := memoryPipe()
+		defer other.Close()
+		conns[i] = newConn(s, end, portPlain)
+		conns[i].session.Store(1 << 40)
+	}
+	old := conns[0]
+	s.bind(old)
+	old.mu.Lock()
+	old.pushLocked(&request{kind: kindBarrier, op: wire.OpSync, xid: 1})
+	old.barrier++
+	old.pushLocked(&request{kind: kindHeld, op: wire.OpCreate, xid: 2, payload: make([]byte, requestHeaderSize)})
+	old.mu.Unlock()
+	s.bind(conns[1])
+	if n := old.queued.Load(); n != 0 || s.inProgress() != 0 {
+		t.Errorf("%d requests are left, %d counted", n, s.inProgress())
+	}
+	s.unbind(1 << 40)
 }
 
 func TestLargeRequestsPastTheirBytesCloseTheConnection(t *testing.T) {
