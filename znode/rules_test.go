@@ -180,6 +180,22 @@ func TestQuotaText(t *testing.T) {
 	}
 }
 
+// TestEmptyACL: an empty list, which only imported data has, lets everybody do everything, and one
+// without permissions nobody but a superuser.
+func TestEmptyACL(t *testing.T) {
+	nobody, super := []wire.Identity{}, []wire.Identity{{Scheme: "super"}}
+	var schemes znode.Schemes
+	for _, empty := range [][]wire.ACL{nil, {}} {
+		if !schemes.Allowed(znode.NewACL(empty), wire.PermAdmin, nobody) || !schemes.AllowedBy(empty, wire.PermRead, nobody) {
+			t.Errorf("%#v: denied", empty)
+		}
+	}
+	none := []wire.ACL{{Identity: wire.Identity{Scheme: "world", ID: "anyone"}}}
+	if schemes.Allowed(znode.NewACL(none), wire.PermRead, nobody) || !schemes.Allowed(znode.NewACL(none), wire.PermRead, super) {
+		t.Error("a list without permissions: not as for a superuser alone")
+	}
+}
+
 // TestCountersAtTheEnd brings each counter where it wraps or stops.
 func TestCountersAtTheEnd(t *testing.T) {
 	s, err := store.Open("tree", store.Options{FS: vfs.NewMem()})

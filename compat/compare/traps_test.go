@@ -9,37 +9,54 @@ import (
 	"testing"
 )
 
-// elsewhere are the traps for reimplementers of ZooKeeper (section 18 of the reference) that no script
-// shows, each with the reason. The others are named in testdata by their number.
-func elsewhere() map[string]string {
-	return map[string]string{
-		"4":   "passwords are random in Holt, which Canon passes over; that any member knows them is shown by the variant ensemble of TestRandom",
-		"11":  "needs two members: the variant ensemble of TestRandom moves sessions between them",
-		"13":  "reconfiguration is switched off; that answer is in ephemerals.txt",
-		"25":  "about followers and changes of the leader: compat/history, server tests",
-		"32":  "no request can store an empty ACL: znode's tests",
-		"42":  "about zoo.cfg: server/zoocfg",
-		"43":  "about zoo.cfg: server/zoocfg",
-		"46":  "takes two thousand million writes: znode's tests",
-		"50":  "about files of the original, which Holt does not write yet",
-		"51":  "about files of the original, which Holt does not write yet",
-		"51b": "about files of the original, which Holt does not read yet",
-		"56":  "what the original does with requests behind a closeSession is up to timing: it drops them, or answers UnknownSession",
-		"60":  "about the AdminServer, which Holt does not have yet",
+// proof is where a trap is shown that no script of this package can show: a text within a file, and why.
+type proof struct{ file, text, why string }
+
+// elsewhere are the traps for reimplementers of ZooKeeper (section 18 of the reference) that are shown
+// by other tests. The others are named in testdata by their number.
+func elsewhere() map[string]proof {
+	return map[string]proof{
+		"4": {"server/ensemble_test.go", "func TestMemberWithoutLeaderClosesItsClients(",
+			"passwords are random in Holt, which Canon passes over; what counts is that any member knows them"},
+		"11": {"server/apply/testdata/traps.txt", "# 11, 56:", "needs two members; the variant ensemble of TestRandom moves sessions too"},
+		"13": {"compat/reconfig/testdata/reconfig.txt", "\nNoAuth\n", "about changes of members; that they are switched off is in ephemerals.txt"},
+		"25": {"server/ensemble_test.go", "func TestNewLeaderGivesSessionsTheirFullTimeout(", "about followers and changes of the leader"},
+		"32": {"znode/rules_test.go", "func TestEmptyACL(", "no request can store an empty ACL"},
+		"42": {"server/zoocfg/testdata/scripts/bad.txt", "unknown key \"completelyDifferent\"", "about zoo.cfg; Holt refuses on purpose what the original takes for a property"},
+		"43": {"server/zoocfg/testdata/scripts/sources.txt", "jute.maxbuffer=8192 (-D)", "about zoo.cfg"},
+		"46": {"znode/rules_test.go", "func TestCountersAtTheEnd(", "takes two thousand million writes"},
+		"50": {"znode/zkfile/golden_test.go", "func TestRewriteLogs(", "about the original's files"},
+		"51": {"znode/zkfile/golden_test.go", "func TestFuzzyDigests(", "about the original's files"},
+		"51b": {"compat/migration/record_test.go", "newNode(\"/not/either\", 0)",
+			"about the original's files: a multi that fails in them, which TestLoadReleases of znode/zkfile reads"},
+		"56": {"server/apply/testdata/traps.txt", "# 11, 56:",
+			"what the original does with requests behind a closeSession is up to timing: it drops them, or answers UnknownSession"},
+		"60": {"server/admin/commands_test.go", "func TestCommandErrors(", "about the AdminServer"},
 	}
 }
 
 func TestTraps(t *testing.T) {
 	text := scriptTexts(t)
-	reasons := elsewhere()
+	proofs := elsewhere()
 	var traps []string
 	for n := range 60 {
 		traps = append(traps, fmt.Sprint(n+1))
 	}
 	for _, n := range append(traps, "51b") {
 		shown := strings.Contains(text, "trap "+n+":") || strings.Contains(text, "trap "+n+".")
-		if _, ok := reasons[n]; ok == shown {
-			t.Errorf("trap %s: has a script %v, has a reason for having none %v", n, shown, ok)
+		at, ok := proofs[n]
+		if ok == shown {
+			t.Errorf("trap %s: has a script %v, is shown elsewhere %v", n, shown, ok)
+		}
+		if !ok {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(at.file)))
+		if err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(string(b), at.text) {
+			t.Errorf("trap %s: %s does not contain %q", n, at.file, at.text)
 		}
 	}
 }
