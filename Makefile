@@ -71,7 +71,7 @@ test-disks: ## a full disk and one that fails (as root): the member stops with e
 test-image: ## the container image, built by buildah and run; needs root, installs buildah
 	$(GO) test -count 1 -timeout 10m -v ./compat/image -target=holt
 
-test-zkcli: ## 300 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
+test-zkcli: ## some 350 command lines through zkCli.sh and zkcli, compared; ZKCLI_TARGET=zookeeper or holt
 	$(GO) test -count 1 -timeout 10m -v ./compat/zkcli -target=$(or $(ZKCLI_TARGET),zookeeper)
 
 test-migration: ## data and live sessions from Apache ZooKeeper to Holt and back; REWRITE=-rewrite records the files of 3.4 to 3.9 anew

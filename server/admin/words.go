@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -27,6 +28,9 @@ func ParseWord(first [4]byte) (Word, bool) {
 	known := strings.Index(words, string(w[:]))
 	return w, known >= 0 && known%5 == 0
 }
+
+// IsWord says whether name is that of a word, as in a whitelist.
+func IsWord(name string) bool { return slices.Contains(strings.Fields(words), name) }
 
 // ArgBytes is the number of bytes that follow the word and belong to it.
 func (w Word) ArgBytes() int {

@@ -1,10 +1,12 @@
 package zoocfg
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
 	"holt/server"
+	"holt/server/admin"
 )
 
 // Setters for fields of server.Config.
@@ -217,6 +219,9 @@ func (r *reader) setWhitelist(p property, v value) {
 	for _, word := range strings.Split(v.text, ",") {
 		if word = strings.TrimSpace(word); word != "" {
 			r.cfg.FourLetterWords = append(r.cfg.FourLetterWords, word)
+			if word != "*" && !admin.IsWord(word) {
+				r.note(p, fmt.Sprintf("%q is no four-letter word: nothing answers to it", word))
+			}
 		}
 	}
 }
