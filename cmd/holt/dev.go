@@ -313,7 +313,7 @@ func (d *devEnsemble) announce(took time.Duration) error {
 		clientsOf = "ZooKeeper or Kafka"
 	}
 	fmt.Fprintf(&b, "\nAny %s client works now. For example:\n\n", clientsOf)
-	fmt.Fprintf(&b, "  zkCli.sh -server %s create /hello world\n", list)
+	fmt.Fprintf(&b, "  zkcli -server %s create /hello world\n", list)
 	fmt.Fprintf(&b, "  echo stat | nc %s\n", strings.Replace(clients[0], ":", " ", 1))
 	fmt.Fprintf(&b, "  holt bench mixed --servers %s\n", list)
 	if brokers != "" {
