@@ -30,19 +30,8 @@ func (k *key) text() string {
 
 // lookup finds the row of a key: its own, or that of its longest prefix.
 func lookup(name string) (*key, bool) {
-	var found *key
-	table := keyTable()
-	for i := range table {
-		k := &table[i]
-		if k.name == name {
-			return k, true
-		}
-		prefix := strings.HasSuffix(k.name, ".") && strings.HasPrefix(name, k.name) && name != k.name
-		if prefix && (found == nil || len(k.name) > len(found.name)) {
-			found = k
-		}
-	}
-	return found, found != nil
+	k := javaprops.Row(keyTable(), func(k *key) string { return k.name }, name)
+	return k, k != nil
 }
 
 // keyTable is every key of a broker of Kafka 3.9 that package setting does not list. It

@@ -73,6 +73,24 @@ func Nearest(name string, known []string) string {
 	return nearest
 }
 
+// Row returns the row of a table that a setting belongs to: the one of its name, else the one of
+// the longest name that ends in a dot and begins it, as server. does server.1; nil if there is
+// none.
+func Row[R any](table []R, name func(*R) string, key string) *R {
+	var found *R
+	for i := range table {
+		r := &table[i]
+		n := name(r)
+		if n == key {
+			return r
+		}
+		if strings.HasSuffix(n, ".") && strings.HasPrefix(key, n) && (found == nil || len(n) > len(name(found))) {
+			found = r
+		}
+	}
+	return found
+}
+
 // editDistance counts the bytes to insert, delete or replace between a and b.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -42,6 +42,22 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+func TestRow(t *testing.T) {
+	table := []string{"server.", "ssl.", "ssl.quorum.", "ssl.quorum.protocol", "dataDir"}
+	for key, want := range map[string]string{
+		"dataDir": "dataDir", "server.1": "server.", "ssl.protocol": "ssl.", "ssl.quorum.clientAuth": "ssl.quorum.",
+		"ssl.quorum.protocol": "ssl.quorum.protocol", "server.": "server.", "server": "", "dataDir.x": "", "": "",
+	} {
+		got := ""
+		if r := Row(table, func(s *string) string { return *s }, key); r != nil {
+			got = *r
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestEditDistance(t *testing.T) {
 	for _, tc := range []struct {
 		a, b string
