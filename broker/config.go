@@ -223,7 +223,7 @@ func splitAdvertised(address string) (host string, port int32, err error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return "", 0, fmt.Errorf("port %q is not a number of one", text)
+		return "", 0, fmt.Errorf("port %q is not a number from 0 to 65535", text)
 	}
 	return host, int32(n), nil
 }

@@ -30,6 +30,8 @@ type Result struct {
 	// Notes are for the operator: the keys that do not do here what they do in Kafka,
 	// in the order of the file.
 	Notes []Note
+
+	path string
 }
 
 // Note says in one line what Holt does with a setting. Line 0 is one that overrides the file.
@@ -59,7 +61,7 @@ func Read(path string, opts Options) (*Result, error) {
 	if len(r.errs) > 0 {
 		return nil, errors.Join(r.errs...)
 	}
-	return &Result{Config: r.cfg, Notes: r.notes}, nil
+	return &Result{Config: r.cfg, Notes: r.notes, path: path}, nil
 }
 
 // reader is the state of one Read.

@@ -52,7 +52,7 @@ over first.`,
 	}
 	f.log.add(cmd, "info")
 	cmd.Flags().StringArrayVar(&f.overrides, "override", nil, "a setting, as name=value, that wins over the file")
-	cmd.Flags().BoolVar(&f.check, "check", false, "read the configuration, say what it means and end")
+	cmd.Flags().BoolVar(&f.check, "check", false, "read the configuration and the key stores that it names, say what it means and end")
 	for _, child := range kafka.Broker(a.kafkaWorld()) {
 		a.adopt(child)
 		cmd.AddCommand(child)
@@ -70,6 +70,9 @@ func (a *app) runBroker(args []string, f *brokerFlags) error {
 		path = args[0]
 	}
 	res, err := properties.Read(path, properties.Options{Overrides: f.overrides, JAASFile: a.jaasFile()})
+	if err == nil {
+		err = res.CheckStores()
+	}
 	if err != nil {
 		return &exitError{exitUsage, &configError{err}}
 	}

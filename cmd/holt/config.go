@@ -67,12 +67,7 @@ func (a *app) configCheck(args []string, f *configFlags) error {
 		return usageError("--output %s: not text or json", f.output)
 	}
 	path := a.configPath(args)
-	res, err := a.readConfig(path, &f.settingFlags)
-	if err == nil {
-		if err = res.CheckStores(); err != nil {
-			err = &exitError{exitUsage, &configError{err}}
-		}
-	}
+	res, err := a.readWithStores(path, &f.settingFlags)
 	if f.output == "json" {
 		if werr := writeFindings(a.stdout, path, res, err); werr != nil {
 			return werr
@@ -202,6 +197,19 @@ type settingFlags struct {
 func (f *settingFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.defines, "define", "D", nil, "a setting, as name=value, that wins over the file")
 	cmd.Flags().Uint64Var(&f.myID, "myid", 0, "this member's id, instead of the file dataDir/myid")
+}
+
+// readWithStores is readConfig for whoever starts a member by it, or says whether one would
+// start: the error is about the key stores, too.
+func (a *app) readWithStores(path string, f *settingFlags) (*zoocfg.Result, error) {
+	res, err := a.readConfig(path, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := res.CheckStores(); err != nil {
+		return nil, &exitError{exitUsage, &configError{err}}
+	}
+	return res, nil
 }
 
 // readConfig reads a zoo.cfg with the settings of the environment and of flags.

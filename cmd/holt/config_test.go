@@ -28,6 +28,11 @@ func TestConfigCheck(t *testing.T) {
 	if strings.Contains(w.stderr.String(), "Try:") || w.stdout.Len() > 0 {
 		t.Errorf("besides:\n%s%s", w.stderr.String(), w.stdout.String())
 	}
+	// A key store that does not open is found before a start and at it, and is no fault of the disk.
+	name = newWorld().file(t, sample+"secureClientPort=1\nssl.clientAuth=none\nssl.keyStore.location=../../wire/keystore/testdata/key.jks\nssl.keyStore.password=wrong\n")
+	for _, command := range []string{"config check", "serve"} {
+		newWorld().check(t, append(strings.Fields(command), name), 2, "", "ssl.keyStore.location: key store ../../wire/keystore/testdata/key.jks: the password does not open it")
+	}
 	for _, tc := range []struct{ args, stderr string }{
 		{"config check no/such", "no/such: cannot be read: no such file or directory;"},
 		{"config check a b", "takes at most 1 arguments"},

@@ -60,7 +60,7 @@ func (a *app) serve(args []string, f *serveFlags) error {
 	if f.check {
 		return a.configCheck(args, &configFlags{settingFlags: f.settingFlags, output: "text"})
 	}
-	res, err := a.readConfig(a.configPath(args), &f.settingFlags)
+	res, err := a.readWithStores(a.configPath(args), &f.settingFlags)
 	if err != nil {
 		return err
 	}

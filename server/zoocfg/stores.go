@@ -3,12 +3,13 @@ package zoocfg
 import (
 	"errors"
 
+	"holt/server"
 	"holt/server/secure"
 )
 
-// CheckStores reads the key and trust stores of a configuration, as the member would at its
-// start, which Read does not. The error joins an *Error for each that is of no use, about
-// the line that names it.
+// CheckStores reads the key and trust stores that a member with this configuration opens at
+// its start, which Read does not: those of a side that uses no TLS may be anything. The error
+// joins an *Error for each that is of no use, about the line that names it.
 func (res *Result) CheckStores() error {
 	tls := &res.Config.TLS
 	var errs []error
@@ -26,7 +27,11 @@ func (res *Result) CheckStores() error {
 			check(prefix+"trustStore.location", secure.Settings{TrustStore: s.TrustStore})
 		}
 	}
-	both("ssl.", &tls.Clients)
-	both("ssl.quorum.", &tls.Peers)
+	if tls.Addr != "" || tls.Unified {
+		both("ssl.", &tls.Clients)
+	}
+	if (tls.PeersOn || tls.PeersEither) && len(res.Config.Members) > 1 || res.Config.AdminTLS != server.AdminPlain {
+		both("ssl.quorum.", &tls.Peers)
+	}
 	return errors.Join(errs...)
 }

@@ -11,9 +11,11 @@ func TestCheckStores(t *testing.T) {
 	const stores = "../../wire/keystore/testdata/"
 	for _, tc := range []struct{ lines, want string }{
 		{"", ""},
-		{"ssl.keyStore.location=" + stores + "key.jks\nssl.keyStore.password=secret", ""},
+		{"ssl.keyStore.location=none.jks", ""}, // nobody uses it
+		{"secureClientPort=1\nssl.clientAuth=none\nssl.keyStore.location=" + stores + "key.jks\nssl.keyStore.password=secret", ""},
 		{"ssl.keyStore.location=" + stores + "key.jks\nssl.keyStore.password=wrong\nssl.trustStore.location=none.pem\n" +
-			"ssl.quorum.keyStore.location=" + stores + "member.pem\nssl.quorum.trustStore.location=" + stores + "member.pem",
+			"ssl.quorum.keyStore.location=" + stores + "member.pem\nssl.quorum.trustStore.location=" + stores + "member.pem\n" +
+			"secureClientPort=1\nadmin.forceHttps=true",
 			"zoo.cfg:2: ssl.keyStore.location: key store " + stores + "key.jks: the password does not open it\n" +
 				"zoo.cfg:4: ssl.trustStore.location: trust store: open none.pem: no such file or directory\n" +
 				"zoo.cfg:5: ssl.quorum.keyStore.location: key store " + stores + "member.pem: no private key in it"},
