@@ -217,7 +217,10 @@ type Config struct {
 	// [admin.snapshot.enabled=false]; AdminSnapshotIntervalMillis is the time between
 	// two of them, in ms; default 300000, negative: no bound
 	// [admin.rateLimiterIntervalInMS].
-	AdminSnapshotDisabled       bool
+	AdminSnapshotDisabled bool
+	// AdminRestoreDisabled refuses the command restore, which has the same interval of its own
+	// [admin.restore.enabled=false].
+	AdminRestoreDisabled        bool
 	AdminSnapshotIntervalMillis int
 	// Audit records who changed what [audit.enable]: in AuditFile, or, if that is
 	// empty, in the member's log. A file that exceeds AuditFileBytes (default

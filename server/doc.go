@@ -35,6 +35,7 @@
 //	runTicker    touches, expiry, reaping, loss of the leader
 //	runMembers   after a change of the members: the client port, Config.OnMembers
 //	watchMember  waits for the failure that ends the member
+//	rebuild      makes a tree of a staged snapshot (restorestate.go)
 //	quorum's     raft loop, log writer, apply, one sender per peer (package quorum)
 //	admin's      HTTP
 //	control's    HTTP on the socket in the data directory, one per connection

@@ -97,6 +97,7 @@ func (s *Server) runTicker() {
 			s.leaderTick()
 			s.formatTick()
 			s.reap()
+			s.dropAbandoned()
 		case now := <-quick.C:
 			s.pipeline.tick(now)
 			s.checkLeader()

@@ -68,7 +68,8 @@ const (
 
 // flight is one command on its way.
 type flight struct {
-	conn      *conn // nil: nobody waits for the result
+	conn      *conn         // nil: no client waits for the result
+	done      func(outcome) // told of it, on the apply goroutine; may be nil
 	req       *request
 	encoded   []byte
 	session   wire.SessionID
@@ -119,14 +120,34 @@ func (p *pipeline) init(s *Server, incarnation uint64) {
 // submit queues a command. It does not wait: the connection's own bound on
 // outstanding requests limits what can be here.
 func (p *pipeline) submit(c *conn, r *request, cmd *apply.Command) error {
+	return p.submitFlight(flight{conn: c, req: r}, cmd)
+}
+
+// outcome is what became of a command of the member's own. lost: it was carried out, and a snapshot of
+// another member came in the place of its result.
+type outcome struct {
+	number uint64
+	code   wire.ErrCode
+	zxid   wire.Zxid
+	lost   bool
+}
+
+// submitOwn queues a command of this member itself. What becomes of it is sent to the channel, unless the member
+// ends before.
+func (p *pipeline) submitOwn(cmd *apply.Command) (<-chan outcome, error) {
+	c := make(chan outcome, 1)
+	return c, p.submitFlight(flight{done: func(o outcome) { c <- o }}, cmd)
+}
+
+func (p *pipeline) submitFlight(f flight, cmd *apply.Command) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return errPipelineClosed
 	}
 	cmd.Origin = apply.Origin{Member: p.srv.cfg.MemberID, Incarnation: p.incarnation}
-	p.fresh = append(p.fresh, flight{conn: c, req: r, encoded: p.encode(cmd), session: cmd.Session,
-		afterRead: cmd.Flags&apply.AfterRead != 0})
+	f.encoded, f.session, f.afterRead = p.encode(cmd), cmd.Session, cmd.Flags&apply.AfterRead != 0
+	p.fresh = append(p.fresh, f)
 	p.wakeLocked()
 	return nil
 }
@@ -272,6 +293,9 @@ func (p *pipeline) result(cmd *apply.Command, res *apply.Result) {
 		}
 		f.conn.completeWrite(f.req, res)
 	}
+	if f.done != nil {
+		f.done(outcome{number: cmd.Origin.Seq, code: res.Err, zxid: res.Zxid})
+	}
 }
 
 // compactLocked gives the space of what was applied back once it is the larger
@@ -293,6 +317,9 @@ func (p *pipeline) skipTo(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.first <= seq && p.head < len(p.inflight) {
+		if done := p.inflight[p.head].done; done != nil {
+			done(outcome{number: p.first, lost: true})
+		}
 		p.inflight[p.head] = flight{}
 		p.head++
 		p.first++
@@ -513,8 +540,8 @@ func (p *pipeline) proposeSome(m *entryMaker) {
 
 // chooseLocked takes from each list what one entry can have. A command whose
 // session has reads waiting behind an earlier command of the same entry ends its
-// list's part, so that those reads see a state without it. The members take turns
-// at being first.
+// list's part, so that those reads see a state without it. One that wants an entry alone gets one when its
+// list is first. The members take turns at being first.
 func (p *pipeline) chooseLocked(batch [][]byte, seen map[wire.SessionID]struct{}) [][]byte {
 	clear(seen)
 	size := 0
@@ -524,12 +551,16 @@ func (p *pipeline) chooseLocked(batch [][]byte, seen map[wire.SessionID]struct{}
 		for !l.blocked && l.head < len(l.items) && len(batch) < entryCommandsMax && size < entryBytesMax {
 			b := l.items[l.head]
 			session, flags := apply.PeekCommand(b)
-			if _, ok := seen[session]; ok && flags&apply.AfterRead != 0 || flags&apply.Admit != 0 {
+			alone := flags&apply.Alone != 0
+			if _, ok := seen[session]; ok && flags&apply.AfterRead != 0 || flags&apply.Admit != 0 || alone && len(batch) > 0 {
 				break
 			}
 			seen[session] = struct{}{}
 			batch = append(batch, b)
 			size += len(b)
+			if alone {
+				size = max(size, entryBytesMax) // full
+			}
 			l.items[l.head] = nil
 			l.head++
 		}

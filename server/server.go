@@ -59,6 +59,7 @@ type Server struct {
 	leadingTerm uint64
 	nextReap    time.Time
 	reapAfter   string // where the last round of reaping ended
+	abandoned   abandonment
 
 	waiting        atomic.Int64 // requests in the fifos of all connections
 	largeBytes     atomic.Int64 // bytes of the large ones among them
@@ -73,6 +74,7 @@ type Server struct {
 
 	// Of the apply goroutine alone.
 	configured bool // the entry at hand has changed /zookeeper/config
+	restored   bool // the entry at hand was a restore
 	dirty      []*conn
 	advance    []*conn
 	answers    answers
@@ -85,6 +87,9 @@ type Server struct {
 	ended    traffic // of connections that are gone
 	// snapshotting: a snapshot is being taken.
 	snapshotting bool
+	// uploading: a snapshot to be restored is being taken in.
+	uploading bool
+	rebuilt   atomic.Pointer[rebuild] // of the staged snapshot; written by the apply goroutine alone
 
 	dirs      dirSizes
 	digests   digestLog
@@ -270,7 +275,7 @@ func (s *Server) openState() error {
 	if err != nil {
 		return err
 	}
-	s.machine, err = apply.Open(s.state.store, apply.Config{Member: s.cfg.MemberID, Incarnation: incarnation, FormatMax: s.cfg.formatMax})
+	s.machine, err = apply.Open(s.state.store, apply.Config{Member: s.cfg.MemberID, Incarnation: incarnation, FormatMax: s.cfg.formatMax, Restorer: restorer{s}})
 	if err != nil {
 		return fmt.Errorf("read tree: %w", err)
 	}
@@ -374,6 +379,7 @@ func (s *Server) close() error {
 	s.dropClients(everyone)
 	s.wg.Wait()
 	s.security.close()
+	s.dropRebuild()
 	errs = append(errs, s.state.close(), s.closeAudit())
 	return errors.Join(errs...)
 }

@@ -30,6 +30,7 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 			return err
 		}
 		s.answers.end()
+		s.afterStaging()
 		s.compareDigest(e.Index)
 		s.digests.record(s.machine.LastZxid(), s.machine.Tree().Counts().Digest)
 		for _, c := range s.advance {
@@ -83,6 +84,13 @@ func (s *Server) checkMembers() error {
 	}
 	s.configured = false
 	return s.membersChanged()
+}
+
+// Restored ends all connections before anybody reads the new state: when they come back, their watches
+// are told of all that may have changed (read.lookup).
+func (k sink) Restored() {
+	k.s.restored = true
+	k.s.dropClients(everyone)
 }
 
 func (k sink) Result(cmd *apply.Command, res *apply.Result) { k.s.pipeline.result(cmd, res) }

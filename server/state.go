@@ -26,6 +26,8 @@ import (
 //	dataDir/tree.current   "7"
 //	dataDir/tree-7/        the tree
 //	dataDir/tree-8/        half a snapshot, or a whole one not named yet: removed
+//
+// So does a snapshot that is restored, see restorestate.go.
 const treeCurrentFile = "tree.current"
 
 // treeState is the store, which a snapshot replaces while the log's goroutines
@@ -61,6 +63,9 @@ func (t *treeState) open() error {
 			return err
 		}
 		number = 1
+	}
+	if err := errors.Join(ignoreAbsent(t.fs.Remove(t.fs.PathJoin(t.dir, restoreUpload))), t.fs.RemoveAll(t.fs.PathJoin(t.dir, restoreCheck))); err != nil {
+		return err
 	}
 	names, err := t.fs.List(t.dir)
 	if err != nil {
@@ -203,6 +208,11 @@ func (t *treeState) replace(from string) error {
 	if err := t.copyTree(from, t.path(next)); err != nil {
 		return err
 	}
+	return t.switchTo(next)
+}
+
+// switchTo makes the tree of a number, which is durable, the store, in one step. mu is held.
+func (t *treeState) switchTo(next int) error {
 	if err := t.writeCurrent(next); err != nil {
 		return err
 	}
@@ -295,9 +305,13 @@ func (m stateMachine) Checkpoint(dir string) (index, term uint64, err error) {
 func (m stateMachine) Restore(dir string) error {
 	s := m.s
 	s.log.Info("state replaced by a snapshot of another member", zap.Uint64("index", s.machine.Applied()))
+	s.dropRebuild()
 	err := s.machine.Replace(func() (apply.Store, error) {
 		s.lists.clear()
 		err := s.state.replace(dir)
+		// Now, since whoever reads the new state and has a watch from before would not be told of it
+		// when it sets that watch again.
+		s.dropClients(everyone)
 		return s.state.store, err
 	})
 	if err != nil {
@@ -308,6 +322,5 @@ func (m stateMachine) Restore(dir string) error {
 	}
 	s.agreement.reset()
 	s.pipeline.skipTo(s.machine.Taken())
-	s.dropClients(everyone)
 	return nil
 }

@@ -65,13 +65,15 @@ func cutAtNull(req *wire.SetWatches2, op wire.OpCode) wire.ErrCode {
 	return wire.OK
 }
 
-// lookup tells the watch table what it needs to know of a node.
+// lookup tells the watch table what it needs to know of a node. To whoever has not seen the last restore, every
+// node has changed by it: the numbers in a node that was restored are older than what its client saw.
 func (r *read) lookup(path string) (watch.NodeState, error) {
 	n, err := r.s.machine.Tree().Get(path)
 	if err != nil || n == nil {
 		return watch.NodeState{}, err
 	}
-	return watch.NodeState{Exists: true, Mzxid: n.Mzxid, Pzxid: n.Pzxid}, nil
+	restored := r.s.machine.Restored()
+	return watch.NodeState{Exists: true, Mzxid: max(n.Mzxid, restored), Pzxid: max(n.Pzxid, restored)}, nil
 }
 
 func cloneAll(lists ...[]string) {

@@ -20,6 +20,7 @@ type quiet struct {
 
 func (s *quiet) Change(c *watch.Change)       { s.watches.Trigger(c) }
 func (s *quiet) SessionOpened(*session.Facts) {}
+func (s *quiet) Restored()                    {}
 func (s *quiet) SessionMoved(*session.Facts)  {}
 func (s *quiet) SessionClosed(wire.SessionID) {}
 func (s *quiet) Result(_ *Command, r *Result) {

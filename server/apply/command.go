@@ -45,8 +45,10 @@ const (
 	Admit
 	// Local says that the session is known to the command's member alone.
 	Local
+	// Alone has the leader give the command an entry of its own. No effect here.
+	Alone
 
-	flagsKnown = Local<<1 - 1
+	flagsKnown = Alone<<1 - 1
 )
 
 // Schemes are the authentication schemes that the flags leave or add.

@@ -52,6 +52,12 @@
 // term begins the next epoch, from 1, with the counter at 0; so does a counter that is used up, with
 // no change of leader.
 //
+// # Restores
+//
+// A snapshot may take the place of the state: it is staged by commands, as records beside the tree, and then an
+// entry of one command has it built as a store, by Config.Restorer, and switched to (restore.go). The state
+// after that entry is a function of the state before and the staged bytes, as ever.
+//
 // # Concurrency
 //
 // Apply and Replace belong to one goroutine. Everything else may be called by

@@ -35,7 +35,9 @@ type member struct {
 	seq         uint64 // of the last command it sent
 	fs          vfs.FS
 	opts        store.Options
-	restart     bool // after every entry
+	restart     bool   // after every entry
+	begun       uint64 // number of the command that began its last staging
+	tree        testRestorer
 	st          *store.Store
 	m           *Machine
 	rec         recorder
@@ -75,12 +77,13 @@ func (e *ensemble) close() error {
 // open starts the member, in its next incarnation.
 func (m *member) open() (err error) {
 	m.opts.FS = m.fs
-	if m.st, err = store.Open("db", m.opts); err != nil {
+	m.tree.m = m
+	if m.st, err = store.Open(m.tree.dir(), m.opts); err != nil {
 		return err
 	}
 	m.incarnation++
 	m.seq = 0
-	m.m, err = Open(m.st, Config{Member: m.id, Incarnation: m.incarnation})
+	m.m, err = Open(m.st, Config{Member: m.id, Incarnation: m.incarnation, Restorer: &m.tree})
 	return err
 }
 
@@ -209,6 +212,12 @@ func (m *member) dump() (string, error) {
 	s := m.m.state
 	s.zxid = m.m.LastZxid()
 	s.dump(&b)
+	if s := m.m.Staging(); s.ID.Member != 0 {
+		fmt.Fprintf(&b, "staging of %d, begun by %d: %d of %d bytes in %d chunks, beats %d\n", s.ID.Member, s.ID.Seq, s.Received, s.Bytes, s.Chunks, s.Beats)
+	}
+	if z := m.m.Restored(); z != 0 {
+		fmt.Fprintf(&b, "restored=%s\n", zxidText(z))
+	}
 	return b.String(), err
 }
 
@@ -250,6 +259,8 @@ func (r *recorder) Change(c *watch.Change) {
 func (r *recorder) SessionOpened(f *session.Facts) { r.add("%s", sessionText("opened", f)) }
 func (r *recorder) SessionMoved(f *session.Facts)  { r.add("%s", sessionText("moved", f)) }
 
+func (r *recorder) Restored() { r.add("restored") }
+
 func (r *recorder) SessionClosed(id wire.SessionID) { r.add("session %v closed", id) }
 
 func (r *recorder) Result(c *Command, res *Result) {
@@ -283,8 +294,13 @@ func aclText(acl []wire.ACL) string {
 }
 
 func opText(op wire.OpCode) string {
-	if op == OpAttach {
+	switch op {
+	case OpAttach:
 		return "attach"
+	case OpStage:
+		return "stage"
+	case OpRestore:
+		return "restore"
 	}
 	return op.String()
 }

@@ -25,11 +25,16 @@ type execution struct {
 	format   uint64  // after the commands so far
 	// configured is Machine.configured after the commands so far.
 	configured bool
-	err        error // why the command at hand cannot be carried out: this member ends
+	// staging is Machine.staging after the commands so far, beside the records that they changed with it.
+	staging   Staging
+	beside    []znode.Record
+	restoring bool  // the entry is a restore
+	err       error // why the command at hand cannot be carried out: this member ends
 
 	// Of the command at hand:
 
 	cmd    Command
+	alone  bool // it is the only one of its entry
 	own    bool
 	caller znode.Caller
 	result Result
@@ -62,6 +67,7 @@ func (x *execution) begin(m *Machine) {
 	x.m, x.tree, x.sessions = m, m.tree, m.sessions
 	x.begun, x.verdict, x.format, x.err = false, verdict{}, m.format.Load(), nil
 	x.configured = m.configured.Load()
+	x.staging, x.restoring = *m.staging.Load(), false
 	x.tally = tally{entries: 1}
 }
 
@@ -69,6 +75,7 @@ func (x *execution) begin(m *Machine) {
 func (x *execution) end() {
 	x.outcomes = trim(x.outcomes, 1024)
 	x.ids = trim(x.ids, 4096)
+	x.beside = trim(x.beside, 1024)
 	if cap(x.body) > 1<<20 {
 		x.body = nil
 	}
@@ -101,6 +108,7 @@ func (x *execution) run(data []byte) error {
 			x.tally.ignored++
 			continue
 		}
+		x.alone = n == 0 && len(e.rest) == 0
 		x.command()
 		if x.err != nil {
 			return fmt.Errorf("command %d: %w", n, x.err)
@@ -177,6 +185,10 @@ func (x *execution) judge() wire.ErrCode {
 		return x.createSession()
 	case c.Op == OpAttach:
 		return x.attach()
+	case c.Op == OpStage && x.format >= FormatRestore:
+		return x.stage()
+	case c.Op == OpRestore && x.format >= FormatRestore:
+		return x.restore()
 	}
 	if f, ok := x.sessions.Peek(c.Session); c.Flags&Local == 0 && (!ok || f.Owner != c.Member) {
 		x.start()
@@ -220,9 +232,13 @@ func (x *execution) judgeLeader() wire.ErrCode {
 		x.verdict = v
 		return wire.OK
 	}
-	switch x.cmd.Op {
-	case OpFormat:
+	switch {
+	case x.cmd.Op == OpFormat:
 		return x.raiseFormat()
+	case x.cmd.Op == OpStage && x.format >= FormatRestore:
+		return x.dropStaged()
+	}
+	switch x.cmd.Op {
 	case wire.OpCloseSession, wire.OpDeleteContainer, wire.OpReconfig:
 	default:
 		x.err = &FormatError{What: fmt.Sprintf("command %d of the leader", x.cmd.Op)}

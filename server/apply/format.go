@@ -14,6 +14,7 @@ import (
 //
 //	0   before there were formats
 //	1   the same
+//	2   snapshots are staged and restored (restore.go)
 //
 // A member that meets a format, or a command of a leader's, that it does not know ends with one line, before it
 // would differ from the others. So does one that opens data of such a format, as after a step

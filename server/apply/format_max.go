@@ -3,4 +3,4 @@
 package apply
 
 // FormatMax is the newest format that this program carries out.
-const FormatMax = 1
+const FormatMax = 2

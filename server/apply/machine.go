@@ -28,6 +28,8 @@ type Config struct {
 	Incarnation uint64
 	// FormatMax is the newest format that this member carries out; default FormatMax.
 	FormatMax uint64
+	// Restorer makes the stores of restores; nil: an entry that restores is an error.
+	Restorer Restorer
 }
 
 // Machine is the replicated state of one member.
@@ -46,9 +48,13 @@ type Machine struct {
 	// configured: /zookeeper/config was written by this log with a version. A tree that was imported or
 	// restored has the text of another ensemble.
 	configured atomic.Bool
+	staging    atomic.Pointer[Staging] // see restore.go
+	restored   atomic.Int64            // zxid
 
 	// The rest is the applying goroutine's.
 
+	store   Store
+	origin  [OriginSize]byte
 	state   state
 	exec    execution
 	records []znode.Record
@@ -118,9 +124,18 @@ func (m *Machine) load(store Store) error {
 	if err != nil {
 		return fmt.Errorf("read members: %w", err)
 	}
+	staging, restored, err := loadRestore(store)
+	if err != nil {
+		return fmt.Errorf("read staged snapshot: %w", err)
+	}
+	if m.origin, err = ReadOrigin(store); err != nil {
+		return err
+	}
+	m.staging.Store(&staging)
+	m.restored.Store(int64(restored))
 	m.configured.Store(b != nil)
 	m.format.Store(format)
-	m.tree, m.sessions, m.state = tree, sessions, s
+	m.store, m.tree, m.sessions, m.state = store, tree, sessions, s
 	m.lastZxid.Store(int64(s.zxid))
 	m.applied.Store(tree.Applied())
 	return nil
@@ -205,6 +220,14 @@ func (m *Machine) apply(index, term uint64, data []byte, sink Sink) error {
 			return err
 		}
 	}
+	if x.restoring {
+		if err := m.restore(index, sink); err != nil {
+			return err
+		}
+		m.metrics.count(x)
+		x.end()
+		return nil
+	}
 	m.encodeRecords()
 	if err := m.tree.Prepare(index, m.records); err != nil {
 		return err
@@ -225,9 +248,20 @@ func (m *Machine) encodeRecords() {
 	if format := m.exec.format; format != m.format.Load() {
 		m.addRecord(keyFormat, 0, true, func(b []byte) []byte { return AppendFormat(b, format) })
 	}
+	m.addStaging()
 	m.sessions.Changed(func(f *session.Facts, open bool) {
 		m.addRecord(keySession, f.ID, open, f.AppendTo)
 	})
+}
+
+// addStaging adds what the entry did to a staged snapshot.
+func (m *Machine) addStaging() {
+	m.records = append(m.records, m.exec.beside...)
+	now := m.exec.staging
+	if before := m.staging.Load(); now == *before {
+		return
+	}
+	m.addRecord(keyStaging, 0, now.ID.Member != 0, now.appendTo)
 }
 
 // addRecord adds a record whose key is that of its space and the id, if not 0. Slices of scratch stay good
@@ -258,6 +292,9 @@ func (m *Machine) publish(index uint64, sink Sink) {
 	m.lastZxid.Store(int64(m.state.zxid))
 	m.format.Store(x.format)
 	m.configured.Store(x.configured)
+	if staging := x.staging; staging != *m.staging.Load() {
+		m.staging.Store(&staging)
+	}
 	m.applied.Store(index)
 
 	events, told := x.events(), 0

@@ -72,7 +72,7 @@ func TestApplyErrors(t *testing.T) {
 		"a newer format": {2, 1, func(m *member) []byte {
 			c := Command{Op: OpFormat, Body: AppendFormat(nil, FormatMax+1)}
 			return AppendEntryCommand(good(m), c.AppendTo(nil))
-		}, "command 1: the ensemble is of format 2, this version of the program knows up to 1"},
+		}, "command 1: the ensemble is of format 3, this version of the program knows up to 2"},
 		"a command of a newer leader": {2, 1, func(m *member) []byte {
 			c := Command{Op: -102}
 			return AppendEntryCommand(good(m), c.AppendTo(nil))
@@ -214,6 +214,7 @@ type thrifty struct{ results int }
 
 func (s *thrifty) Change(*watch.Change)         {}
 func (s *thrifty) SessionOpened(*session.Facts) {}
+func (s *thrifty) Restored()                    {}
 func (s *thrifty) SessionMoved(*session.Facts)  {}
 func (s *thrifty) SessionClosed(wire.SessionID) {}
 func (s *thrifty) Result(_ *Command, _ *Result) { s.results++ }

@@ -18,6 +18,8 @@ import (
 //	entry [time=ms] [term=N]    all lines of the input in one entry, which comes ms after the last
 //	noop [term=N]               an empty entry
 //	dump                        the state, the same on all members
+//	snapshot                    one of the state as it is, with all sessions; see staging()
+//	records                     the keys of records beside the tree, on member 1
 //
 // Lines are as command() reads them. The output is what the sinks are told, results
 // after "> " with the session's name as xid: s1 has xids 100, 101, ...
@@ -27,6 +29,7 @@ type script struct {
 	sessions map[string]*client
 	term     uint64
 	now      int64
+	snapshot []byte
 }
 
 // client is a session and what its connection brings along.
@@ -76,6 +79,10 @@ func (s *script) run(d *datadriven.TestData) string {
 		b.WriteString(s.apply(step, strings.Split(d.Input, "\n")...))
 	case "noop":
 		b.WriteString(s.must(s.e.apply(s.term, nil)))
+	case "snapshot":
+		s.snapshot = s.takeSnapshot()
+	case "records":
+		s.records(&b)
 	case "dump":
 		b.WriteString(s.must(s.e.same()))
 	default:
@@ -147,6 +154,7 @@ func (s *script) int(a args, key string, otherwise int64) int64 {
 //	leader expire S [attached=]          leader reap PATH [never=ms]      leader config|versioned LINE...
 //	leader format N
 //	leader verdict CODE LINE...          on the reconfig that follows in the same entry
+//	member N ...                see staging()
 //	S REQUEST                            see request()
 //	S raw OPCODE HEX                     any body
 //	S multi REQUEST ; REQUEST ...
@@ -157,6 +165,8 @@ func (s *script) command(w []string) *Command {
 		return s.connect(w)
 	case "leader":
 		return s.leader(w[1:])
+	case "member":
+		return s.staging(s.e.members[s.number(w[1])-1], w[2:])
 	case "via":
 		c := s.sessions[w[2]]
 		defer func(m *member) { c.member = m }(c.member)
@@ -238,6 +248,10 @@ func (s *script) leader(w []string) *Command {
 		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), false)}
 	case "format":
 		return &Command{Op: OpFormat, Body: AppendFormat(nil, uint64(s.number(w[1])))}
+	case "drop":
+		staged := s.e.members[0].m.Staging()
+		staged.Beats -= uint64(s.int(a, "beats", 0))
+		return &Command{Op: OpStage, Body: AppendStageDrop(nil, &staged)}
 	case "versioned":
 		return &Command{Op: wire.OpReconfig, Body: AppendMembers(nil, strings.Join(w[1:], "\n"), true)}
 	case "verdict":

@@ -20,6 +20,9 @@ type Sink interface {
 	SessionMoved(f *session.Facts)
 	// SessionClosed tells that a session has ended.
 	SessionClosed(id wire.SessionID)
+	// Restored tells that a snapshot has taken the place of the state: what has changed is told in no other
+	// way, and watches may have missed it.
+	Restored()
 	// Result is called for each own command, in the order of the numbers, with none left out.
 	Result(c *Command, r *Result)
 }

@@ -44,6 +44,8 @@ type Loaded struct {
 	TimeMillis int64
 	// Txns were replayed, out of which Failed had done nothing and Stale were in the snapshot already.
 	Txns, Failed, Stale int64
+	// Newest is the greatest zxid that the snapshot tells of.
+	Newest wire.Zxid
 	// Sessions are those that live at the end, with their timeouts in ms.
 	Sessions map[wire.SessionID]int32
 	// Orphaned are the sessions that nothing is known of, whose ephemeral nodes were deleted.
@@ -84,7 +86,11 @@ func LoadSnapshot(tree *znode.Tree, r io.Reader, o LoadOptions) (*Loaded, error)
 	l.out.Zxid = l.trailer.LastZxid
 	if d := l.trailer.Digest; d != nil {
 		l.out.Zxid = max(l.out.Zxid, d.Zxid)
+		if err := l.compare(d.Zxid, d, false); err != nil {
+			return nil, err
+		}
 	}
+	l.out.Newest = max(l.out.Newest, l.out.Zxid)
 	return &l.out, l.end()
 }
 
@@ -145,7 +151,7 @@ func (l *loader) plantFile(f File) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	clear(l.out.Sessions)
-	l.out.MissingACLs = 0
+	l.out.MissingACLs, l.out.Newest = 0, 0
 	if err := l.plant(&progressReader{r: r, l: l}); err != nil {
 		return named(f.Path, err)
 	}
@@ -176,6 +182,7 @@ func (l *loader) plant(r io.Reader) error {
 			l.out.MissingACLs++
 		}
 		n.Owner = l.owner(n.Owner)
+		l.out.Newest = max(l.out.Newest, n.Czxid, n.Mzxid, n.Pzxid)
 		switch code := l.tree.Plant(n); code {
 		case wire.OK:
 		case wire.ErrNoNode:

@@ -100,5 +100,6 @@ type nobody struct{}
 func (nobody) Change(*watch.Change)                 {}
 func (nobody) SessionOpened(*session.Facts)         {}
 func (nobody) SessionMoved(*session.Facts)          {}
+func (nobody) Restored()                            {}
 func (nobody) SessionClosed(wire.SessionID)         {}
 func (nobody) Result(*apply.Command, *apply.Result) {}
