@@ -109,6 +109,10 @@ func (s *Server) exportSnapshots(e exporter) {
 	m := s.commands.Snapshots()
 	e.counter("snapshot_error_count", "snapshots for the AdminServer's client that failed", m.Errors.Load())
 	e.counter("snapshot_rate_limited_count", "snapshots refused because the last one was too short a time ago", m.Limited.Load())
+	r := s.commands.Restores()
+	e.counter("restore_error_count", "restores by the AdminServer that failed", r.Errors.Load())
+	e.counter("restore_rate_limited_count", "restores refused because the last one was too short a time ago", r.Limited.Load())
+	e.basic("restore_time", "ms from the request until the state was the snapshot's", &r.Nanos, millis)
 	e.histogram("holt_admin_snapshot_seconds", "seconds of a snapshot for the AdminServer's client", &m.Nanos)
 }
 

@@ -91,6 +91,9 @@ func (s *Server) snapshotConfig() admin.SnapshotConfig {
 	if !s.cfg.AdminSnapshotDisabled {
 		cfg.Take = s.takeSnapshot
 	}
+	if !s.cfg.AdminRestoreDisabled {
+		cfg.Restore = s.restoreSnapshot
+	}
 	return cfg
 }
 

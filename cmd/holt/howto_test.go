@@ -20,10 +20,11 @@ import (
 // howTo is a machine as the pages in docs/how-to have it: their paths below one directory, holt on the
 // path, and a systemctl that runs holt serve.
 type howTo struct {
-	t    *testing.T
-	dir  string
-	port int
-	env  []string
+	adminPort int // in the place of 8080
+	t         *testing.T
+	dir       string
+	port      int
+	env       []string
 
 	securePort int // for TLS, if the page opens one
 }
@@ -103,6 +104,7 @@ func (h *howTo) run(script string) {
 		here = strings.ReplaceAll(here, root, h.dir+root)
 	}
 	here = strings.ReplaceAll(here, "127.0.0.1:2181", h.addr())
+	here = strings.ReplaceAll(here, "127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", h.adminPort))
 	here = strings.ReplaceAll(here, "127.0.0.1:2281", fmt.Sprintf("127.0.0.1:%d", h.securePort))
 	here = strings.ReplaceAll(here, "secureClientPort=2281", fmt.Sprintf("secureClientPort=%d\nsecureClientPortAddress=127.0.0.1", h.securePort))
 	cmd := exec.Command("sh", "-ec", here)
@@ -158,15 +160,19 @@ func TestHowToMigrate(t *testing.T) {
 
 // TestHowToBackUp runs docs/how-to/backup.md.
 func TestHowToBackUp(t *testing.T) {
+	target.Require(t, target.Tool{Check: []string{"curl", "--version"}, Package: "curl"})
 	h := newHowTo(t)
-	h.run("sed 's#/var/lib/zookeeper#/var/lib/holt#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\nsystemctl start holt\n")
+	h.adminPort = freePort(t)
+	h.run(fmt.Sprintf("sed 's#/var/lib/zookeeper#/var/lib/holt#; s#admin.enableServer=false#admin.serverPort=%d#' /etc/zookeeper/zoo.cfg > /etc/holt/zoo.cfg\nsystemctl start holt\n", h.adminPort))
 	c := h.dial()
 	for _, path := range []string{"/app", "/app/a", "/app/b"} {
 		if _, err := c.Create(t.Context(), path, []byte(path), wire.OpenACL(), wire.ModePersistent); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.page("backup.md", 4)
+	h.page("backup.md", 6)
+	<-c.Done() // the restore closed all connections
+	c = h.dial()
 	if data, _, err := c.GetData(t.Context(), "/app-restored/b", false); err != nil || string(data) != "/app/b" {
 		t.Errorf("restored %q, %v", data, err)
 	}

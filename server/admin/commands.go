@@ -30,7 +30,7 @@ type CommandsConfig struct {
 	// command: scheme and credentials are the two words of its Authorization
 	// header, credentials nil if there was one word. Default: nobody may.
 	Authorize func(r *http.Request, scheme string, credentials []byte) Access
-	// Snapshots is about the command snapshot.
+	// Snapshots is about the commands snapshot and restore.
 	Snapshots SnapshotConfig
 }
 
@@ -46,6 +46,8 @@ type Commands struct {
 	snapshotConfig SnapshotConfig
 	snapshots      SnapshotMetrics
 	limit          limiter
+	restores       RestoreMetrics
+	restoreLimit   limiter
 }
 
 // command is one row of the table.
@@ -86,7 +88,7 @@ func (p problem) Error() string { return string(p) }
 // NewCommands returns the commands of the member that cfg.Words answers for.
 func NewCommands(cfg CommandsConfig) *Commands {
 	c := &Commands{words: cfg.Words, src: cfg.Words.src, authorize: cfg.Authorize, byName: map[string]*command{},
-		snapshotConfig: cfg.Snapshots, limit: limiter{interval: cfg.Snapshots.Interval}}
+		snapshotConfig: cfg.Snapshots, limit: limiter{interval: cfg.Snapshots.Interval}, restoreLimit: limiter{interval: cfg.Snapshots.Interval}}
 	if c.authorize == nil {
 		c.authorize = func(*http.Request, string, []byte) Access { return NotAuthenticated }
 	}

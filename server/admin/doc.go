@@ -1,6 +1,6 @@
 // Package admin is what operators see of a member: the four-letter words on the
 // client port, and commands, metrics and health over HTTP. Everything it shows it
-// draws from one Source, which the server implements, but for the snapshots it hands on; it
+// draws from one Source, which the server implements, but for the snapshots it hands on and takes; it
 // changes nothing but the statistics that crst, srst and orst reset.
 //
 //	client port ──4 bytes────────────────▶ ParseWord ─▶ Words.Answer ─┐
@@ -21,6 +21,5 @@
 // measured, and begin with holt_ where it has none. Times are milliseconds in
 // the first and seconds in the second. mntr shows ZooKeeper's alone.
 //
-// Left out: how a snapshot is made (package server), the AdminServer's command restore,
-// which is refused, and the web console.
+// Left out: how a snapshot is made and restored (package server), and the web console.
 package admin

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +34,11 @@ type SnapshotConfig struct {
 	// Take returns a snapshot of now; nil: the command is disabled
 	// [admin.snapshot.enabled=false].
 	Take func() (Snapshot, error)
+	// Restore puts the snapshot that it reads in the place of the ensemble's state, and returns the zxid of that.
+	// An error of it is told to the client. nil: the command is disabled [admin.restore.enabled=false].
+	Restore func(ctx context.Context, snapshot io.Reader) (wire.Zxid, error)
 	// Interval is the time between the starts of two snapshots, below which one is
-	// refused; 0: there is no bound [admin.rateLimiterIntervalInMS].
+	// refused, and the same for restores; 0: there is no bound [admin.rateLimiterIntervalInMS].
 	Interval time.Duration
 }
 
@@ -48,6 +52,17 @@ type SnapshotMetrics struct {
 
 // Snapshots returns the counters of the command snapshot.
 func (c *Commands) Snapshots() *SnapshotMetrics { return &c.snapshots }
+
+// RestoreMetrics counts since NewCommands. Fields may be read at any time.
+type RestoreMetrics struct {
+	// Errors of restores, Limited by the interval.
+	Errors, Limited metric.Counter
+	// Nanos of those that went well, from the request to the new state.
+	Nanos metric.Histogram
+}
+
+// Restores returns the counters of the command restore.
+func (c *Commands) Restores() *RestoreMetrics { return &c.restores }
 
 // limiter lets something begin at most once in an interval.
 type limiter struct {
@@ -172,10 +187,48 @@ func (p *patientWriter) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-// restore refuses. The original puts a snapshot into the memory of the one server that is
-// asked, which then differs from the others of its ensemble; Holt's members agree on each
-// change, and compare.
-func (c *Commands) restore(w http.ResponseWriter, _ *http.Request, _ *question) {
-	send(w, http.StatusServiceUnavailable, failure("restore",
-		"A member alone cannot take another state than the ensemble's: stop all and make their data directories by 'holt import'"))
+// restore has the ensemble take a snapshot for its state.
+// ZooKeeper: Commands.RestoreCommand
+//
+// Differs from ZooKeeper, which puts the snapshot into the memory of the one server that is asked; there last_zxid
+// is the snapshot's, here that of the restore. A refusal has a text.
+func (c *Commands) restore(w http.ResponseWriter, r *http.Request, _ *question) {
+	const name = "restore"
+	if c.snapshotConfig.Restore == nil {
+		send(w, http.StatusServiceUnavailable, failure(name, "The command is disabled by admin.restore.enabled=false"))
+		return
+	}
+	began := time.Now()
+	if !c.restoreLimit.allow(began) {
+		c.restores.Limited.Inc()
+		send(w, http.StatusTooManyRequests, failure(name, fmt.Sprintf("Only one restore in %v is made (admin.rateLimiterIntervalInMS)", c.restoreLimit.interval)))
+		return
+	}
+	patient(w)
+	zxid, err := c.snapshotConfig.Restore(r.Context(), &patientReader{r: r.Body, control: http.NewResponseController(w)})
+	if err != nil {
+		c.restores.Errors.Inc()
+		send(w, http.StatusInternalServerError, failure(name, err.Error()))
+		return
+	}
+	c.restores.Nanos.Observe(int64(time.Since(began)))
+	send(w, http.StatusOK, object{}.with("last_zxid", int64(zxid)).with("command", name).with("error", nil))
+}
+
+// patientReader gives each read its own time: a client that sends nothing for that long is
+// given up.
+type patientReader struct {
+	r       io.Reader
+	control *http.ResponseController
+}
+
+func (p *patientReader) Read(b []byte) (int, error) {
+	if err := p.control.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	n, err := p.r.Read(b)
+	if err != nil { // what follows takes as long as it takes
+		_ = p.control.SetReadDeadline(time.Time{}) // it has none if it is not a socket's
+	}
+	return n, err
 }

@@ -226,7 +226,7 @@ type ObserverConnection struct {
 	Queued, QueuedBytes int64
 	// Received and Sent count messages, Requests commands that it handed on.
 	Received, Sent, Requests int64
-	// Zxid is the last that it is known to have.
+	// Zxid is the last that it is known to have, 0 if it is far behind.
 	Zxid wire.Zxid
 }
 
