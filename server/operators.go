@@ -218,6 +218,10 @@ func (s *Server) Observers() []admin.ObserverConnection {
 	if !s.leadership.Load().self {
 		return nil
 	}
+	match := map[uint64]uint64{}
+	for _, p := range s.member.Status().Peers {
+		match[p.ID] = p.Match
+	}
 	var list []admin.ObserverConnection
 	for _, m := range s.Members() {
 		if !m.Observer {
@@ -227,11 +231,15 @@ func (s *Server) Observers() []admin.ObserverConnection {
 		if link.Remote == "" {
 			continue
 		}
-		list = append(list, admin.ObserverConnection{ID: m.ID, Remote: link.Remote, Established: link.Since,
+		requests, zxid := s.observed.of(m.ID, match[m.ID])
+		list = append(list, admin.ObserverConnection{ID: m.ID, Requests: requests, Zxid: zxid, Remote: link.Remote, Established: link.Since,
 			Queued: link.Queued, QueuedBytes: link.QueuedBytes, Received: link.Received, Sent: link.Sent})
 	}
 	return list
 }
 
 // ResetObserverStats implements admin.Source.
-func (s *Server) ResetObserverStats() { s.member.ResetPeerLinks() }
+func (s *Server) ResetObserverStats() {
+	s.member.ResetPeerLinks()
+	s.observed.reset()
+}

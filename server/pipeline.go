@@ -447,6 +447,7 @@ func (p *pipeline) received(from uint64, msg []byte) error {
 		batch = append(batch, cmd)
 		msg = msg[used+int(n):]
 	}
+	p.srv.observed.count(from, len(batch))
 	p.add(from, batch)
 	return nil
 }

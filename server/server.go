@@ -95,6 +95,7 @@ type Server struct {
 	digests   digestLog
 	durable   durability
 	agreement agreement
+	observed  observed
 	clientsOn net.Listener   // for clients; guarded by mu once it is open, since a reconfig moves it
 	listeners []net.Listener // others for clients
 	secureOn  net.Listener   // the one of them for TLS, nil if there is none

@@ -32,6 +32,9 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		s.answers.end()
 		s.afterStaging()
 		s.compareDigest(e.Index)
+		if !s.cfg.Standalone() {
+			s.observed.applied(e.Index, s.machine.LastZxid())
+		}
 		s.digests.record(s.machine.LastZxid(), s.machine.Tree().Counts().Digest)
 		for _, c := range s.advance {
 			c.advance = false
