@@ -153,7 +153,7 @@ func (t *Tree) Prepare(applied uint64, records []Record) error {
 		if c.node == c.base {
 			continue // touched, then rolled back
 		}
-		t.state.Digest += c.node.digest() - c.base.digest()
+		t.state.Digest += c.node.digest(&t.scratch) - c.base.digest(&t.scratch)
 		c.index = len(b.Changes)
 		b.Changes = append(b.Changes, Change{Path: c.path, Old: c.base, New: c.node, Parent: -1})
 	}

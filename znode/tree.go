@@ -32,7 +32,8 @@ type Tree struct {
 	marked        bool
 	prepared      bool
 	batch         Batch
-	err           error // of the store, the first one
+	scratch       []byte // of digests
+	err           error  // of the store, the first one
 }
 
 // NewTree opens the tree in store. An empty store gets the nodes that always
