@@ -2,8 +2,10 @@ package quorum
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
 	"holt/quorum/storage"
@@ -63,16 +65,38 @@ func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
 			return err
 		}
 	}
+	m.sendPromised(jobs)
 	for _, a := range jobs {
-		if len(a.Send) > 0 {
-			m.transport.SendRaft(a.Send)
-		}
 		if a.Proposals > 0 {
 			m.proposer.saved(a.Term, a.Proposals)
 		}
 	}
 	m.in.add(func(ev *events) { ev.appended = append(ev.appended, jobs...) })
 	return nil
+}
+
+// sendPromised sends what jobs that were written together promised.
+func (m *Member) sendPromised(jobs []*Append) {
+	msgs := jobs[0].Send
+	for _, a := range jobs[1:] {
+		msgs = append(msgs, a.Send...)
+	}
+	if len(jobs) > 1 {
+		msgs = withoutEarlierAcks(msgs)
+	}
+	if len(msgs) > 0 {
+		m.transport.SendRaft(msgs)
+	}
+}
+
+// withoutEarlierAcks leaves out acknowledgements of entries that a later one covers.
+func withoutEarlierAcks(msgs []*raftpb.Message) []*raftpb.Message {
+	isAck := func(m *raftpb.Message) bool { return m.GetType() == raftpb.MsgAppResp && !m.GetReject() }
+	return slices.DeleteFunc(msgs, func(m *raftpb.Message) bool {
+		return isAck(m) && slices.ContainsFunc(msgs, func(l *raftpb.Message) bool {
+			return isAck(l) && l.GetTo() == m.GetTo() && l.GetTerm() == m.GetTerm() && l.GetIndex() > m.GetIndex()
+		})
+	})
 }
 
 func (m *Member) measure(writes []storage.Write, took time.Duration) {

@@ -85,6 +85,7 @@ func NewCore(cfg CoreConfig) (c *Core, err error) {
 	c.hard = c.log.HardState()
 	c.hard.Commit = max(c.hard.Commit, cfg.Applied)
 	c.jobs.applied = cfg.Applied
+	c.jobs.vote = c.hard
 	conf, ok := c.log.ConfAt(max(cfg.Applied, foundingIndex))
 	if !ok {
 		return nil, fmt.Errorf("log knows no configuration at %d", cfg.Applied)
@@ -167,6 +168,7 @@ func (c *Core) Tick() {
 	defer c.guard("tick")
 	c.rn.Tick()
 	c.silenceTick()
+	c.jobs.acked = said{}
 	c.proposals.blocked = false
 	c.reads.tick(c.cfg.HeartbeatTicks)
 	c.electionTick()
@@ -197,6 +199,8 @@ func (c *Core) Step(m *raftpb.Message) {
 			return // it has joined and knows nothing yet: a former self may have voted
 		}
 		c.election.asked()
+	case m.GetType() == raftpb.MsgApp && len(m.GetEntries()) > 0:
+		c.jobs.acked = said{} // the answer to the same entries may have been lost
 	}
 	c.hear(m)
 	c.note(c.rn.Step(m))

@@ -87,7 +87,15 @@ type jobs struct {
 	applied    uint64
 	incoming   string // directory of a snapshot stepped and not yet seen in a Ready
 	discard    []string
+
+	vote  storage.Hard  // the last handed to the log; its commit index is not kept up
+	hard  *storage.Hard // a newer commit index, for the next Append; nil if there is none
+	acked said          // to a leader, since the last tick
+	saved said          // to Raft
 }
+
+// said is what a response to an append says.
+type said struct{ to, term, index, logTerm uint64 }
 
 // HasReady reports whether Ready would return anything.
 func (c *Core) HasReady() bool {
@@ -194,19 +202,41 @@ func (c *Core) takeState(r *raft.Ready, rd *Ready) {
 func (c *Core) nextAppend(rd *Ready) *Append {
 	if rd.Append == nil {
 		c.jobs.appendSeq++
-		rd.Append = &Append{seq: c.jobs.appendSeq}
+		rd.Append = &Append{seq: c.jobs.appendSeq, Write: storage.Write{Hard: c.jobs.hard}}
+		c.jobs.hard = nil
 	}
 	return rd.Append
 }
 
+// LastAppend is a job of what was kept for the next one, nil if that is nothing. It is
+// asked for after the last Ready, and not reported.
+func (c *Core) LastAppend() *Append {
+	if c.jobs.hard == nil {
+		return nil
+	}
+	return c.nextAppend(&Ready{})
+}
+
 // takeAppend turns Raft's order to its storage thread into a job. Only jobs
-// that carry responses have to be durable: those say what was promised.
+// that carry responses have to be durable: those say what was promised. A commit index
+// alone is no job: it waits for the next one, see storage.Write.
 func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
-	a := c.nextAppend(rd)
-	a.Sync = len(m.GetResponses()) > 0
-	a.Entries = m.GetEntries()
+	var hard *storage.Hard
 	if m.Term != nil {
-		a.Hard = &storage.Hard{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+		hard = &storage.Hard{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
+	}
+	responses := c.jobs.news(m.GetResponses())
+	if len(responses) == 0 && len(m.GetEntries()) == 0 && m.GetSnapshot() == nil && (hard == nil || hard.SameVote(c.jobs.vote)) {
+		if hard != nil {
+			c.jobs.hard = hard
+		}
+		return
+	}
+	a := c.nextAppend(rd)
+	a.Sync = len(responses) > 0
+	a.Entries = m.GetEntries()
+	if hard != nil {
+		a.Hard, c.jobs.vote = hard, *hard
 	}
 	if c.lead.Self {
 		a.Term = c.lead.Term
@@ -220,7 +250,7 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 			}
 		}
 	}
-	for _, resp := range m.GetResponses() {
+	for _, resp := range responses {
 		if resp.GetTo() == c.cfg.ID {
 			a.self = append(a.self, resp)
 		} else {
@@ -242,6 +272,33 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 		a.Confs[0].Forget = r.strangers(&c.roster)
 		c.roster, c.membersChanged, c.confIndex = r, true, md.GetIndex()
 	}
+}
+
+// news leaves out what the response before has said, too. A leader that tells of a commit index alone,
+// once for each entry, is answered with what it has heard when the entry was saved; and Raft has itself told
+// that what is on its way to the log is saved with each word to the log, for which one will do. An answer may get
+// lost, so one is given again after a tick.
+func (j *jobs) news(responses []*raftpb.Message) []*raftpb.Message {
+	rest := responses[:0]
+	for _, m := range responses {
+		s := said{m.GetTo(), m.GetTerm(), m.GetIndex(), m.GetLogTerm()}
+		var before *said
+		switch {
+		case m.GetType() == raftpb.MsgAppResp && !m.GetReject():
+			before = &j.acked
+		case m.GetType() == raftpb.MsgStorageAppendResp:
+			before = &j.saved
+		}
+		if before == nil || m.GetSnapshot() != nil {
+			j.acked, j.saved = said{}, said{}
+		} else if s == *before {
+			continue
+		} else {
+			*before = s
+		}
+		rest = append(rest, m)
+	}
+	return rest
 }
 
 // takeApply turns committed entries into a job. Changes of membership take

@@ -47,7 +47,9 @@
 //
 //   - Nobody is told of a term, a vote or an entry before it is on disk. The
 //     leader's own disk counts like a follower's, and is waited for beside them.
-//   - A commit index is never written for its own sake.
+//   - A commit index is never written for its own sake, and a follower does not answer a
+//     message that tells of nothing else: it would say once more what it said when it had saved
+//     the entry. Once in a tick it does, as the first answer may have been lost.
 //   - Entries are applied in order, each once; a configuration is durable before
 //     the state machine sees the entry that brought it.
 //   - The log is never truncated past what the state machine holds durably.

@@ -300,6 +300,11 @@ func (m *Member) shutdown() error {
 	m.applies.put(applyTask{abandon: m.abandonReads()})
 	m.appends.close()
 	select {
+	if m.core != nil && m.core.Err() == nil {
+		if a := m.core.LastAppend(); a != nil {
+			m.appends.put(a)
+		}
+	}
 	case <-m.written:
 	case <-m.log.Failed(): // a write that is under way may never return
 	}

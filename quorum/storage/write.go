@@ -55,7 +55,7 @@ func (l *Log) Write(ws ...Write) error {
 			return errors.Join(err, b.Close())
 		}
 	}
-	sync := s.durable || s.promised && !s.hard.sameVote(l.hardOnDisk)
+	sync := s.durable || s.promised && !s.hard.SameVote(l.hardOnDisk)
 	if !sync && b.Empty() {
 		l.publish(s)
 		return b.Close()
@@ -168,8 +168,8 @@ func (l *Log) stage(b *pebble.Batch) *staged {
 	return s
 }
 
-// sameVote reports whether two hard states promise the same.
-func (h Hard) sameVote(o Hard) bool { return h.Term == o.Term && h.Vote == o.Vote }
+// SameVote reports whether two hard states promise the same.
+func (h Hard) SameVote(o Hard) bool { return h.Term == o.Term && h.Vote == o.Vote }
 
 func (s *staged) add(w *Write) error {
 	s.promised = s.promised || w.Sync
