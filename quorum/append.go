@@ -49,12 +49,12 @@ func groupLen(jobs []*Append) int {
 }
 
 func (m *Member) writeLog(writes []storage.Write, jobs []*Append) error {
-	start := time.Now()
+	start := m.now()
 	if err := m.log.Write(writes...); err != nil {
 		return err
 	}
-	now := time.Now()
-	m.measure(writes, now.Sub(start))
+	now := m.now()
+	m.measure(writes, now-start)
 	for _, a := range jobs {
 		if n := len(a.Entries); n > 0 {
 			m.stages.durable(&m.metrics, a.Entries[n-1].GetIndex(), a.handed, now)

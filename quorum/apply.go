@@ -71,13 +71,13 @@ func (m *Member) applyJob(a *Apply) error {
 		ents = ents[1:]
 	}
 	if len(ents) > 0 {
-		start := time.Now()
+		start := m.now()
 		if err := m.cfg.StateMachine.Apply(ents); err != nil {
 			return fmt.Errorf("apply entries %d to %d: %w", ents[0].Index, ents[len(ents)-1].Index, err)
 		}
-		now := time.Now()
-		m.metrics.ApplyNanos.Observe(int64(now.Sub(start)))
-		m.metrics.CommitApplyNanos.Observe(int64(now.Sub(a.committed)))
+		now := m.now()
+		m.metrics.ApplyNanos.Observe(int64(now - start))
+		m.metrics.CommitApplyNanos.Observe(int64(now - a.committed))
 		m.metrics.ApplyEntries.Observe(int64(len(ents)))
 		m.applied.Store(ents[len(ents)-1].Index)
 	}

@@ -57,7 +57,7 @@ type Append struct {
 	seq  uint64
 	self []*raftpb.Message
 
-	handed time.Time // to the log's goroutine; the member's
+	handed time.Duration // to the log's goroutine, by the member's clock; the member's
 }
 
 // Apply is a run of committed entries.
@@ -67,7 +67,7 @@ type Apply struct {
 	waitFor uint64 // the append that makes the configurations among Entries durable
 	resp    *raftpb.Message
 
-	committed time.Time // when it was known; the member's
+	committed time.Duration // when it was known, by the member's clock; the member's
 }
 
 // Read is a round of read barriers that has its index.

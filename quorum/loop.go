@@ -78,19 +78,20 @@ func (m *Member) dispatch(rd *Ready) {
 	if rd.Leadership != nil {
 		m.leadershipChanged(*rd.Leadership)
 	}
+	var now time.Duration
+	if rd.Append != nil && len(rd.Append.Entries) > 0 || len(rd.Apply) > 0 {
+		now = m.now()
+	}
 	// The disk first: it takes longest.
 	if rd.Append != nil {
-		if len(rd.Append.Entries) > 0 {
-			rd.Append.handed = time.Now()
-		}
+		rd.Append.handed = now
 		m.appends.put(rd.Append)
 	}
 	if len(rd.Send) > 0 {
 		m.transport.SendRaft(rd.Send)
 	}
 	if n := len(rd.Apply); n > 0 {
-		now, last := time.Now(), rd.Apply[n-1].Entries
-		if len(last) > 0 {
+		if last := rd.Apply[n-1].Entries; len(last) > 0 {
 			m.stages.commit(&m.metrics, last[len(last)-1].Index, now)
 		}
 		for _, a := range rd.Apply {

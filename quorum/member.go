@@ -43,6 +43,7 @@ type Member struct {
 	applied  atomic.Uint64
 	metrics  Metrics
 	stages   stages
+	opened   time.Time // what durations are measured from
 
 	snapshots struct {
 		ctx    context.Context // ends with Close
@@ -87,6 +88,7 @@ func Open(cfg Config) (_ *Member, err error) {
 		closed:   make(chan struct{}),
 		written:  make(chan struct{}),
 		openedAt: map[string]bool{},
+		opened:   time.Now(),
 	}
 	m.leads.Store(&Leadership{})
 	m.roster.Store(&roster{})
@@ -298,13 +300,13 @@ func (m *Member) shutdown() error {
 	m.snapshots.cancel()
 	closeErr := m.transport.Close()
 	m.applies.put(applyTask{abandon: m.abandonReads()})
-	m.appends.close()
-	select {
 	if m.core != nil && m.core.Err() == nil {
 		if a := m.core.LastAppend(); a != nil {
 			m.appends.put(a)
 		}
 	}
+	m.appends.close()
+	select {
 	case <-m.written:
 	case <-m.log.Failed(): // a write that is under way may never return
 	}

@@ -9,7 +9,7 @@ import (
 func TestStages(t *testing.T) {
 	var s stages
 	var m Metrics
-	at := func(ms int) time.Time { return time.UnixMilli(int64(1_000_000 + ms)) }
+	at := func(ms int) time.Duration { return time.Duration(1_000_000+ms) * time.Millisecond }
 	check := func(what string, saves, commits, commitMillis int64) {
 		t.Helper()
 		save, commit, quorum := m.SaveNanos.Snapshot(), m.CommitNanos.Snapshot(), m.QuorumNanos.Snapshot()
@@ -47,7 +47,7 @@ func TestStages(t *testing.T) {
 func BenchmarkStages(b *testing.B) {
 	var s stages
 	var m Metrics
-	now := time.Now()
+	now := time.Second
 	b.ReportAllocs()
 	for i := uint64(1); b.Loop(); i++ {
 		s.durable(&m, i, now, now)

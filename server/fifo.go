@@ -266,7 +266,7 @@ func (s *Server) answerHead(c *conn, r *request) {
 		s.markDirty(c) // flushed, and with that closed
 	}
 	s.answers.add(c, r)
-	s.answers.end()
+	s.answers.end(s.metrics)
 	set(&c.stats.lastZxid, int64(s.machine.LastZxid()))
 }
 

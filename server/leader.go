@@ -99,6 +99,7 @@ func (s *Server) runTicker() {
 			s.reap()
 			s.dropAbandoned()
 		case now := <-quick.C:
+			s.followClock()
 			s.pipeline.tick(now)
 			s.checkLeader()
 			s.checkRemoved()

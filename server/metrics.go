@@ -212,6 +212,10 @@ type answers struct {
 	op      wire.OpCode
 	arrived time.Duration
 	n       int64
+
+	// Of all connections, until the entry ends.
+	sent    int64
+	latency metric.Run
 }
 
 func (a *answers) add(c *conn, r *request) {
@@ -231,8 +235,8 @@ func (a *answers) flush() {
 		a.now = s.uptime()
 	}
 	took := a.now - a.arrived
-	s.metrics.observe(a.op, took, a.n)
-	s.metrics.PacketsSent.Add(a.n)
+	a.latency.Observe(&s.metrics.Latency[slot(a.op)], int64(took), a.n)
+	a.sent += a.n
 	a.c.stats.sent(a.n)
 	a.c.stats.latency.observe(took, a.n)
 	set(&a.c.stats.lastSeen, a.now.Milliseconds())
@@ -240,9 +244,13 @@ func (a *answers) flush() {
 }
 
 // end is called after an entry.
-func (a *answers) end() {
+func (a *answers) end(m *Metrics) {
 	a.flush()
-	a.now = 0
+	a.latency.Flush()
+	if a.sent > 0 {
+		m.PacketsSent.Add(a.sent)
+	}
+	a.now, a.sent = 0, 0
 }
 
 // set stores v unless it is there: that costs less than to store what is.

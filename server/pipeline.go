@@ -12,6 +12,7 @@ import (
 	"holt/quorum"
 	"holt/server/apply"
 	"holt/wire"
+	"holt/wire/metric"
 )
 
 // The pipeline carries commands from connections to the Raft log and results
@@ -208,16 +209,18 @@ func (p *pipeline) numberLocked() {
 // observation.
 func (p *pipeline) measureQueueLocked() {
 	now := p.srv.uptime()
+	var run metric.Run
 	for i := 0; i < len(p.fresh); {
 		r, n := p.fresh[i].req, 1
 		for i+n < len(p.fresh) && p.fresh[i+n].req != nil && r != nil && p.fresh[i+n].req.arrived == r.arrived {
 			n++
 		}
 		if r != nil {
-			p.srv.metrics.QueueNanos.ObserveN(int64(now-r.arrived), int64(n))
+			run.Observe(&p.srv.metrics.QueueNanos, int64(now-r.arrived), int64(n))
 		}
 		i += n
 	}
+	run.Flush()
 }
 
 // rounds sorts commands into rounds.

@@ -30,6 +30,7 @@ type Server struct {
 	log         *zap.Logger
 	clock       func() time.Time // time.Now, but in simulations
 	started     time.Time
+	wall        atomic.Int64 // ns: the clock's time less that since the start
 	metrics     *Metrics
 	auth        *auth.Registry
 	words       *admin.Words
@@ -143,6 +144,7 @@ func Start(cfg Config) (*Server, error) {
 	s.outstandingMax = cfg.outstandingLimit()
 	s.connTokens = newTokenBucket(cfg.ConnTokens, cfg.ConnTokenFill, time.Duration(cfg.ConnTokenFillMillis)*time.Millisecond, s.started)
 	s.leadership.Store(&leadership{})
+	s.followClock()
 	s.sessionID.Store(int64(session.FirstID(cfg.MemberID, s.started.UnixMilli())))
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -402,6 +404,9 @@ func (s *Server) clientListeners() []net.Listener {
 }
 
 func (s *Server) now() time.Time { return s.clock() }
+
+// followClock notes what the clock says, as it may be set.
+func (s *Server) followClock() { s.wall.Store(s.now().UnixNano() - int64(s.uptime())) }
 
 // uptime is for measuring: it costs half of what now does.
 func (s *Server) uptime() time.Duration { return time.Since(s.started) }

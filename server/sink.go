@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 
 	"holt/quorum"
@@ -29,7 +31,7 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		if err := s.checkMembers(); err != nil {
 			return err
 		}
-		s.answers.end()
+		s.answers.end(s.metrics)
 		s.afterStaging()
 		s.compareDigest(e.Index)
 		if !s.cfg.Standalone() {
@@ -42,18 +44,18 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		}
 		s.advance = s.advance[:0]
 	}
-	s.measureApplied(s.machine.Metrics().Commands.Load() - before)
+	now := s.uptime()
+	s.measureApplied(s.machine.Metrics().Commands.Load()-before, now)
 	if len(s.dirty) == 0 {
 		return nil
 	}
-	began := s.uptime()
 	s.flushDirty()
-	s.metrics.ReplyNanos.Observe(int64(s.uptime() - began))
+	s.metrics.ReplyNanos.Observe(int64(s.uptime() - now))
 	return nil
 }
 
-// measureApplied counts commands that were applied together.
-func (s *Server) measureApplied(commands int64) {
+// measureApplied counts commands that were applied together, at a time since the server's start.
+func (s *Server) measureApplied(commands int64, now time.Duration) {
 	if commands == 0 {
 		return
 	}
@@ -62,7 +64,7 @@ func (s *Server) measureApplied(commands int64) {
 		count = &s.metrics.CommandsLed
 	}
 	count.Add(commands)
-	s.metrics.PropagationMillis.Observe(s.now().UnixMilli() - s.machine.LastMillis())
+	s.metrics.PropagationMillis.Observe((s.wall.Load()+int64(now))/int64(time.Millisecond) - s.machine.LastMillis())
 }
 
 func (m stateMachine) Applied() uint64 { return m.s.machine.Applied() }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -59,6 +60,7 @@ type Log struct {
 	// failed is closed when mu.err is set.
 	failed  chan struct{}
 	metrics Metrics
+	opened  time.Time // what durations are measured from
 
 	// Owned by the writer.
 	hardOnDisk Hard

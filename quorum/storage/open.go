@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -52,7 +53,7 @@ func (o Options) withDefaults() Options {
 // Open opens the log in dir, which it creates, and verifies all of it. It
 // fails if anything is damaged or of a newer format.
 func Open(dir string, o Options) (*Log, error) {
-	l := &Log{dir: dir, opts: o.withDefaults(), failed: make(chan struct{})}
+	l := &Log{dir: dir, opts: o.withDefaults(), failed: make(chan struct{}), opened: time.Now()}
 	l.fs = l.opts.FS
 	l.mu.peers = map[uint64][16]byte{}
 	l.mu.recent.limit = l.opts.RecentBytes

@@ -123,14 +123,14 @@ func (l *Log) apply(b *pebble.Batch, sync bool) (err error) {
 		l.metrics.Unsynced.Inc()
 		return b.Close()
 	}
-	started := time.Now()
+	started := time.Since(l.opened)
 	if err := l.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		return err
 	}
 	if err := b.SyncWait(); err != nil {
 		return err
 	}
-	l.metrics.SyncNanos.Observe(int64(time.Since(started)))
+	l.metrics.SyncNanos.Observe(int64(time.Since(l.opened) - started))
 	l.metrics.SyncBytes.Observe(size)
 	return b.Close()
 }

@@ -106,11 +106,45 @@ func (h *Histogram) ObserveN(v, n int64) {
 	if v < 0 {
 		v = 0
 	}
-	h.counts[bucketOf(v)].Add(n)
-	h.sum.Add(v * n)
-	for m := h.max.Load(); v > m && !h.max.CompareAndSwap(m, v); m = h.max.Load() {
+	h.add(bucketOf(v), n, v*n, v, v)
+}
+
+// add adds n values of one bucket.
+func (h *Histogram) add(bucket int, n, sum, least, most int64) {
+	h.counts[bucket].Add(n)
+	h.sum.Add(sum)
+	for m := h.max.Load(); most > m && !h.max.CompareAndSwap(m, most); m = h.max.Load() {
 	}
-	for m := h.minPlus1.Load(); (m == 0 || v+1 < m) && !h.minPlus1.CompareAndSwap(m, v+1); m = h.minPlus1.Load() {
+	for m := h.minPlus1.Load(); (m == 0 || least+1 < m) && !h.minPlus1.CompareAndSwap(m, least+1); m = h.minPlus1.Load() {
+	}
+}
+
+// Run observes values that come one after another: those that fall into the same bucket are added together.
+// Unlike all else here it is for one goroutine, which ends it by Flush. The zero value is ready to use.
+type Run struct {
+	h                   *Histogram // nil: nothing is gathered
+	bucket              int
+	n, sum, least, most int64
+}
+
+// Observe adds n equal values to h, now or with the next ones.
+func (r *Run) Observe(h *Histogram, v, n int64) {
+	v = max(v, 0)
+	bucket := bucketOf(v)
+	if h != r.h || bucket != r.bucket {
+		r.Flush()
+		*r = Run{h: h, bucket: bucket, least: v, most: v}
+	}
+	r.n += n
+	r.sum += v * n
+	r.least, r.most = min(r.least, v), max(r.most, v)
+}
+
+// Flush adds what was gathered.
+func (r *Run) Flush() {
+	if r.h != nil {
+		r.h.add(r.bucket, r.n, r.sum, r.least, r.most)
+		r.h = nil
 	}
 }
 

@@ -79,6 +79,30 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestRun compares values observed in runs with the same observed one by one.
+func TestRun(t *testing.T) {
+	var want, got, other Histogram
+	var run Run
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 10_000 {
+		v, n := int64(90+r.IntN(40)), int64(1+r.IntN(3))
+		want.ObserveN(v, n)
+		run.Observe(&got, v, n)
+		if r.IntN(10) == 0 {
+			run.Observe(&other, -1, 1)
+		}
+	}
+	run.Flush()
+	run.Flush()
+	if a, b := want.Snapshot(), got.Snapshot(); *a != *b {
+		t.Errorf("%d values of %d from %d to %d, want %d of %d from %d to %d",
+			b.Count(), b.Sum(), b.Min(), b.Max(), a.Count(), a.Sum(), a.Min(), a.Max())
+	}
+	if s := other.Snapshot(); s.Count() == 0 || s.Sum() != 0 {
+		t.Errorf("%d negative values with sum %d", s.Count(), s.Sum())
+	}
+}
+
 func BenchmarkObserve(b *testing.B) {
 	var h Histogram
 	v := int64(1)
