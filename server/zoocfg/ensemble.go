@@ -49,7 +49,7 @@ func (r *reader) setServer(p property, v value) {
 // parseServer reads the value of server.N (reference: QuorumPeer.QuorumServer).
 func parseServer(text string) (serverLine, error) {
 	var line serverLine
-	parts := strings.Split(text, ";")
+	parts := strings.Split(strings.TrimRight(text, ";"), ";")
 	first, _, _ := strings.Cut(parts[0], "|")
 	fields, err := splitHostPorts(first)
 	if err != nil {
@@ -66,6 +66,9 @@ func parseServer(text string) (serverLine, error) {
 	if m.ElectionPort, err = parsePort("election", fields[2]); err != nil {
 		return line, err
 	}
+	if m.QuorumPort == m.ElectionPort {
+		return line, fmt.Errorf("quorum and election port are both %d", m.QuorumPort)
+	}
 	if len(fields) == 4 {
 		role, err := oneOf("participant", "observer")(fields[3])
 		if err != nil {
@@ -73,8 +76,8 @@ func parseServer(text string) (serverLine, error) {
 		}
 		m.Observer = role.text == "observer"
 	}
-	if len(parts) > 3 || len(parts) == 3 && parts[2] != "" {
-		return line, errors.New("a secure client port: Holt takes it as secureClientPort only")
+	if len(parts) > 2 {
+		return line, errors.New("a third part, the port for TLS, is of ZooKeeper 3.10: set secureClientPort instead")
 	}
 	if len(parts) > 1 {
 		return line, line.parseClientPart(parts[1])
@@ -256,37 +259,67 @@ func (r *reader) noteEvenEnsemble() {
 	}
 }
 
-// finishClientAddr settles where clients are served: clientPort or the client
-// part of this member's own line, which must not disagree.
+// finishClientAddr settles where clients are served: clientPort, or the client part of this
+// member's own line. Both together must say the same, of which clientPortAddress may be all
+// addresses. ZooKeeper: QuorumPeerConfig.setupClientPort.
 func (r *reader) finishClientAddr() {
-	host, port := r.clientHost, r.clientPort
-	if self, ok := r.server[r.cfg.MemberID]; ok && self.clientPort != 0 {
-		if port != 0 && port != self.clientPort {
-			r.fail(r.seen["clientPort"], fmt.Sprintf("clientPort=%d, but %s says %d", port, self.key, self.clientPort), "remove one of them")
-		}
-		if host != "" && self.clientHost != "0.0.0.0" && host != self.clientHost {
-			r.fail(r.seen["clientPortAddress"], fmt.Sprintf("clientPortAddress=%s, but %s says %s", host, self.key, self.clientHost), "remove one of them")
-		}
-		port = self.clientPort
-		r.seen["clientPort"] = self.property
-		if host == "" {
-			host = self.clientHost
-			r.seen["clientPortAddress"] = self.property
-		}
-	}
-	if port == 0 {
-		r.cfg.ClientAddr = server.Off
+	if r.clientPort == 0 {
 		if p, ok := r.seen["clientPortAddress"]; ok {
 			r.fail(p, "clientPortAddress without clientPort", "add a line clientPort=2181")
 			return
 		}
+	}
+	self, ok := r.server[r.cfg.MemberID]
+	if !ok || self.clientPort == 0 {
+		r.cfg.ClientAddr = r.configuredClientAddr()
+		return
+	}
+	r.cfg.ClientAddr = self.member.ClientAddr
+	if port := r.clientPort; port != 0 && port != self.clientPort {
+		r.fail(r.seen["clientPort"], fmt.Sprintf("clientPort=%d, but %s says %d", port, self.key, self.clientPort), "remove one of them")
+	}
+	if host := r.clientHost; !anyHost(host) && !sameHost(host, self.clientHost) {
+		r.fail(r.seen["clientPortAddress"], fmt.Sprintf("clientPortAddress=%s, but %s says %s", host, self.key, self.clientHost), "remove one of them")
+	}
+	r.seen["clientPort"] = self.property
+	if r.clientHost == "" {
+		r.seen["clientPortAddress"] = self.property
+	}
+}
+
+// configuredClientAddr is what clientPort and clientPortAddress say.
+func (r *reader) configuredClientAddr() string {
+	if r.clientPort == 0 {
 		if r.cfg.TLS.Addr == "" {
 			r.notes = append(r.notes, Note{File: r.path, Key: "clientPort", Text: "not set: this member serves no clients"})
 		}
-		return
+		return server.Off
 	}
+	host := r.clientHost
 	if host == "" {
 		host = "0.0.0.0"
 	}
-	r.cfg.ClientAddr = net.JoinHostPort(host, strconv.Itoa(port))
+	return net.JoinHostPort(host, strconv.Itoa(r.clientPort))
+}
+
+// anyHost reports whether a host stands for all addresses of this machine.
+func anyHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+// sameHost compares hosts without asking anybody; that localhost is 127.0.0.1 is known.
+func sameHost(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, y := literal(a), literal(b)
+	return x != nil && x.Equal(y)
+}
+
+func literal(host string) net.IP {
+	if host == "localhost" {
+		return net.IPv4(127, 0, 0, 1)
+	}
+	return net.ParseIP(host)
 }
