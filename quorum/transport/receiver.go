@@ -44,16 +44,34 @@ func (t *Transport) accept(ln net.Listener) {
 	}
 }
 
-// await counts a connection whose handshake is under way; false if there are
-// too many, or the transport is closed.
+// await counts a connection whose handshake is under way; false if the transport is closed, or
+// all that there may be are members'. Of too many handshakes the oldest has to go: a
+// member is through with its own at once, and whoever opens connections and says nothing
+// must not keep members out.
 func (t *Transport) await(conn net.Conn) bool {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed || len(t.waiting)+len(t.incoming) >= maxIncoming {
+	if t.closed {
+		t.mu.Unlock()
 		return false
 	}
-	t.waiting[conn] = true
-	return true
+	var oldest net.Conn
+	if len(t.waiting)+len(t.incoming) >= maxIncoming {
+		for c, since := range t.waiting {
+			if oldest == nil || since.Before(t.waiting[oldest]) {
+				oldest = c
+			}
+		}
+		delete(t.waiting, oldest)
+	}
+	room := len(t.waiting)+len(t.incoming) < maxIncoming
+	if room {
+		t.waiting[conn] = time.Now()
+	}
+	t.mu.Unlock()
+	if oldest != nil {
+		oldest.Close() // its own goroutine finds out
+	}
+	return room
 }
 
 func (t *Transport) receive(conn net.Conn) {

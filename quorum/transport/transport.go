@@ -81,14 +81,14 @@ type Transport struct {
 	lns      []net.Listener
 	peers    map[uint64]*peer
 	incoming map[incomingKey]*incoming
-	waiting  map[net.Conn]bool // accepted, handshake under way
+	waiting  map[net.Conn]time.Time // accepted then, handshake under way
 	closed   bool
 }
 
 // New starts listening. Peers are added by SetPeers.
 func New(cfg Config) (*Transport, error) {
 	t := &Transport{
-		cfg: cfg, peers: map[uint64]*peer{}, incoming: map[incomingKey]*incoming{}, waiting: map[net.Conn]bool{},
+		cfg: cfg, peers: map[uint64]*peer{}, incoming: map[incomingKey]*incoming{}, waiting: map[net.Conn]time.Time{},
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if cfg.Listen != nil {

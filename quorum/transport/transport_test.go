@@ -322,6 +322,29 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// TestSilentStrangers opens as many connections as there may be and says nothing: a member gets in
+// before their time is over.
+func TestSilentStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := pair(t)
+		c := newEnd(t, n, 3)
+		defer closeAll(t, a, b, c)
+		h := n.Host("stranger")
+		for range maxIncoming {
+			conn, err := h.Dial(t.Context(), "m2:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+		}
+		c.SetPeers(map[uint64]string{2: "m2:1"})
+		time.Sleep(handshakeTimeout / 2)
+		if err := c.Send(2, []byte("x")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func frameOf(t *testing.T, m *raftpb.Message) []byte {
 	t.Helper()
 	b, err := encode(nil, laneRaft, []outgoing{{msg: m}})
