@@ -38,6 +38,7 @@ const (
 	headerTimeout     = 10 * time.Second
 	answerTimeout     = 30 * time.Second
 	defaultIdle       = 30 * time.Second
+	bodyGrace         = time.Second // for the rest of a body that nobody reads
 	connectionsMax    = 100
 	defaultCommandURL = "/commands"
 )
@@ -70,7 +71,7 @@ func ServeHTTP(l net.Listener, cfg HTTPConfig) *HTTP {
 	h := &HTTP{done: make(chan struct{})}
 	limit := connLimit{most: connectionsMax}
 	h.server = http.Server{
-		Handler:           newHandler(cfg),
+		Handler:           limit.during(newHandler(cfg)),
 		ReadHeaderTimeout: min(headerTimeout, cfg.IdleTimeout),
 		ReadTimeout:       answerTimeout,
 		WriteTimeout:      answerTimeout,

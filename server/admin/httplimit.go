@@ -8,9 +8,10 @@ import (
 )
 
 // connLimit bounds the open connections of an HTTP server. One too many closes
-// the connection that has waited longest without a request in progress, so that
-// clients that open connections and say nothing do not keep a probe or a scrape
-// out; if each has a request in progress, the new one is closed.
+// the connection that has waited longest without a handler at work for it, so that
+// clients that open connections and say nothing, or announce a body and do not send
+// it, do not keep a probe or a scrape out; if each has a handler at work, the new one
+// is closed.
 type connLimit struct {
 	most int
 
@@ -20,7 +21,37 @@ type connLimit struct {
 
 type connUse struct {
 	since time.Time
-	busy  bool // a request is in progress
+	busy  bool // a handler is at work
+}
+
+// during returns a handler that tells when h is at work for a connection.
+//
+// Requests with a body end their connection: else net/http would read what a handler leaves of it
+// before it lets the answer go, and wait for a client that does not send it. It does so for a while
+// behind the answer, so that a client that is still sending gets to read that.
+func (l *connLimit) during(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close")
+			defer func() {
+				// A connection without deadlines keeps the one of the server.
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace))
+			}()
+		}
+		if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+			l.use(c, true)
+			defer l.use(c, false)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (l *connLimit) use(c net.Conn, busy bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.conns[c]; ok { // else it is being closed as surplus
+		l.conns[c] = connUse{since: time.Now(), busy: busy}
+	}
 }
 
 // changed is the ConnState of an http.Server.
@@ -39,10 +70,7 @@ func (l *connLimit) note(c net.Conn, state http.ConnState) (surplus net.Conn) {
 		delete(l.conns, c)
 		return nil
 	case http.StateActive, http.StateIdle:
-		if _, ok := l.conns[c]; ok { // else it is being closed as surplus
-			l.conns[c] = connUse{since: time.Now(), busy: state == http.StateActive}
-		}
-		return nil
+		return nil // during knows better
 	}
 	if l.conns == nil {
 		l.conns = map[net.Conn]connUse{}

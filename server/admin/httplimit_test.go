@@ -32,10 +32,9 @@ func TestSlowClients(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if i%2 == 0 {
-			if _, err := io.WriteString(c, "GET /commands/ruok HTTP/1.1\r\nHo"); err != nil {
-				t.Fatal(err)
-			}
+		begin := []string{"", "GET /commands/ruok HTTP/1.1\r\nHo", "POST /commands/restore HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"}
+		if _, err := io.WriteString(c, begin[i%len(begin)]); err != nil {
+			t.Fatal(err)
 		}
 		silent = append(silent, c)
 	}
@@ -116,11 +115,16 @@ func TestConnLimit(t *testing.T) {
 	}
 	check(l.note(a, http.StateNew), nil, "first")
 	check(l.note(b, http.StateNew), nil, "second")
-	check(l.note(a, http.StateActive), nil, "a asks")
+	check(l.note(b, http.StateActive), nil, "b announces a body")
+	l.use(a, true)
 	check(l.note(c, http.StateNew), b, "third takes the place of the one that waits")
-	check(l.note(b, http.StateActive), nil, "what b says does not count any more")
-	check(l.note(c, http.StateActive), nil, "c asks")
+	l.use(b, true) // does not count any more
+	l.use(c, true)
 	check(l.note(d, http.StateNew), d, "all are busy")
 	check(l.note(a, http.StateClosed), nil, "a ends")
 	check(l.note(d, http.StateNew), nil, "there is room")
+	l.use(c, false)
+	l.use(c, true)
+	l.use(c, false)
+	check(l.note(a, http.StateNew), d, "c has had its answer later than d came")
 }
