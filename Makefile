@@ -55,7 +55,7 @@ test-clients: ## clients nobody here wrote against three server processes; insta
 test-suites: ## the tests of kazoo and go-zookeeper, Curator's recipes, Patroni; SUITE=TestKazoo for one; installs what they need
 	$(GO) test -count 1 -timeout 25m ./compat/suites -target=holt -run '$(SUITE)'
 
-test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections
+test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections, half TLS, slow HTTP, bad tokens; on every port
 	$(GO) test -count 1 -timeout 15m ./compat/badinput -target=holt
 
 test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked

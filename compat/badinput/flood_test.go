@@ -56,10 +56,15 @@ func memory(t *testing.T, m *ensemble.Member, key string) int64 {
 // (by not reading on or by closing it), hold little for it, and serve others.
 func TestClientThatNeverReads(t *testing.T) {
 	m, kind := single(t)
-	beside := newWitness(t, m)
+	neverRead(t, m, kind, []witness{newWitness(t, m)}, func() *raw { return dialRaw(t, m.Addr()) })
+}
+
+// neverRead has clients ask for much and read nothing. The first of those beside prepares it.
+func neverRead(t *testing.T, m *ensemble.Member, kind ensemble.Kind, beside []witness, dial func() *raw) {
+	t.Helper()
 	big := wire.CreateRequest{Path: "/big", Data: make([]byte, 500<<10), ACL: []wire.ACL{{Perms: wire.PermAll, Identity: wire.Identity{Scheme: "world", ID: "anyone"}}}}
-	beside.write(request(1, wire.OpCreate, big.AppendTo(nil)))
-	if did := beside.reaction(); did != "0 open" {
+	beside[0].write(request(1, wire.OpCreate, big.AppendTo(nil)))
+	if did := beside[0].reaction(); did != "0 open" {
 		t.Fatal(did)
 	}
 	check := boundedMemory(t, m, kind)
@@ -70,7 +75,7 @@ func TestClientThatNeverReads(t *testing.T) {
 	get := wire.GetDataRequest{Path: "/big"}
 	var greedy []*raw
 	for range 4 {
-		r := dialRaw(t, m.Addr())
+		r := dial()
 		r.open()
 		greedy = append(greedy, r)
 	}
@@ -84,10 +89,10 @@ func TestClientThatNeverReads(t *testing.T) {
 			break
 		}
 		if i%100 == 0 {
-			beside.served(t)
+			served(t, beside)
 		}
 	}
-	beside.served(t)
+	served(t, beside)
 	check()
 }
 

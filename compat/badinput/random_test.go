@@ -4,6 +4,7 @@ import (
 	"flag"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"testing"
 
@@ -174,7 +175,7 @@ func TestRandomBytes(t *testing.T) {
 		}
 		junk[0] &= 0x8f // most lengths are refused at once; let some be waited for
 		r.write(junk)
-		if err := r.conn.CloseWrite(); err != nil && !isClosed(err) {
+		if err := r.conn.(*net.TCPConn).CloseWrite(); err != nil && !isClosed(err) {
 			t.Fatal(err)
 		}
 		for {

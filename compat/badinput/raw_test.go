@@ -19,21 +19,30 @@ const patience = 20 * time.Second
 // raw is a connection on which a test writes what it likes.
 type raw struct {
 	t    *testing.T
-	conn *net.TCPConn
+	conn net.Conn
 	in   *wire.FrameReader
 }
 
 func dialRaw(t *testing.T, addr string) *raw {
 	t.Helper()
-	c, err := net.DialTimeout("tcp4", addr, patience)
+	r, err := dialIfOpen(t, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { r.conn.Close() })
+	return r
+}
+
+// dialIfOpen is dialRaw for a port that may not be open. The connection is the caller's to close.
+func dialIfOpen(t *testing.T, addr string) (*raw, error) {
+	c, err := net.DialTimeout("tcp4", addr, patience)
+	if err != nil {
+		return nil, err
 	}
-	return &raw{t: t, conn: c.(*net.TCPConn), in: wire.NewFrameReader(c, 64<<20)}
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &raw{t: t, conn: c, in: wire.NewFrameReader(c, 64<<20)}, nil
 }
 
 // write sends bytes as they are. That the server has closed the connection shows in the answer,
@@ -60,7 +69,7 @@ func (r *raw) open() {
 }
 
 func connectRequest() []byte {
-	request := wire.ConnectRequest{TimeoutMillis: 10000, Passwd: make([]byte, wire.PasswdSize), HasReadOnly: true}
+	request := wire.ConnectRequest{TimeoutMillis: 40_000, Passwd: make([]byte, wire.PasswdSize), HasReadOnly: true}
 	return request.AppendTo(nil)
 }
 
