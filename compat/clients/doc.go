@@ -23,5 +23,6 @@
 // TLS has a server of its own, too, with stores that keytool makes; its tests pass against
 // Apache ZooKeeper as they are (-target=zookeeper).
 //
-// Left out: the clients' own test suites; TLS of the C client, without which Debian builds it.
+// Left out: the clients' own test suites; TLS and SASL of the C client, without which
+// Debian builds it: it logs in by the scheme digest.
 package clients

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -40,21 +39,21 @@ type tlsServer struct {
 
 func startTLS(t *testing.T, settings ...string) *tlsServer {
 	t.Helper()
+	return startTLSWith(t, nil, settings...)
+}
+
+// startTLSWith is startTLS with properties, see ensemble.Config.
+func startTLSWith(t *testing.T, properties []string, settings ...string) *tlsServer {
+	t.Helper()
 	target.Require(t, target.Tool{Check: []string{"keytool", "-help"}, Package: "default-jdk-headless"})
 	target.Require(t, target.Tool{Check: []string{"openssl", "version"}, Package: "openssl"})
 	s := &tlsServer{ca: securetest.New(t, "Holt's test authority"), tooling: t.TempDir()}
-	ports, err := ensemble.FreePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
-	s.e = target.Start(t, ensemble.Config{Settings: append([]string{
-		fmt.Sprintf("secureClientPort=%d", ports[0]),
-		"serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+	s.e = target.Start(t, ensemble.Config{Secure: true, Properties: properties, Settings: append([]string{
 		"ssl.keyStore.location=" + s.keyStore(t, "server", "jks"), "ssl.keyStore.password=" + storePassword,
 		"ssl.trustStore.location=" + s.trustStore(t, "p12"), "ssl.trustStore.password=" + storePassword,
 		"X509AuthenticationProvider.superUser=CN=root",
 	}, settings...)})
+	s.addr = s.e.Members()[0].SecureAddr()
 	return s
 }
 
@@ -108,14 +107,19 @@ func (s *tlsServer) properties(t *testing.T, name, keys, trust string) []string 
 	}
 }
 
-// talkJavaTLS starts ZooKeeperMain as somebody, by -client-configuration.
+// talkJava starts ZooKeeperMain as somebody, by -client-configuration.
 func (s *tlsServer) talkJava(t *testing.T, o *ensemble.Original, properties []string) *dialogue {
+	t.Helper()
+	return talk(t, s.javaCLI(t, o, properties))
+}
+
+func (s *tlsServer) javaCLI(t *testing.T, o *ensemble.Original, properties []string) *exec.Cmd {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "client.cfg")
 	if err := os.WriteFile(file, []byte(strings.Join(properties, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return talk(t, o.CLI("-timeout", "10000", "-server", strings.Replace(s.addr, "127.0.0.1", "localhost", 1), "-client-configuration", file))
+	return o.CLI("-timeout", "10000", "-server", strings.Replace(s.addr, "127.0.0.1", "localhost", 1), "-client-configuration", file)
 }
 
 const syncConnected = `WatchedEvent state:SyncConnected type:None path:null`
@@ -192,30 +196,33 @@ func TestKazooTLS(t *testing.T) {
 	}
 }
 
+// connectGo makes a session with a new certificate.
+func (s *tlsServer) connectGo(t *testing.T, name string) *zk.Conn {
+	t.Helper()
+	config := securetest.Open(t, secure.Settings{
+		KeyStore: secure.Store{Location: s.ca.KeyStore(t, who(name))}, TrustStore: secure.Store{Location: s.ca.TrustStore(t)},
+	}, secure.Options{}).Client("127.0.0.1")
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		return tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)
+	}
+	c, events, err := zk.Connect([]string{s.addr}, sessionTimeout, zk.WithDialer(dial), zk.WithLogger(testLog{t}), zk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for e := range events {
+		if e.State == zk.StateHasSession {
+			break
+		}
+	}
+	return c
+}
+
 // TestGoTLS has go-zookeeper/zk come by a dialler of crypto/tls.
 func TestGoTLS(t *testing.T) {
 	target.Kind(t)
 	s := startTLS(t)
-	connect := func(name string) *zk.Conn {
-		config := securetest.Open(t, secure.Settings{
-			KeyStore: secure.Store{Location: s.ca.KeyStore(t, who(name))}, TrustStore: secure.Store{Location: s.ca.TrustStore(t)},
-		}, secure.Options{}).Client("127.0.0.1")
-		dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
-			return tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)
-		}
-		c, events, err := zk.Connect([]string{s.addr}, sessionTimeout, zk.WithDialer(dial), zk.WithLogger(testLog{t}), zk.WithLogInfo(false))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		for e := range events {
-			if e.State == zk.StateHasSession {
-				break
-			}
-		}
-		return c
-	}
-	alice, bob := connect("alice"), connect("bob")
+	alice, bob := s.connectGo(t, "alice"), s.connectGo(t, "bob")
 	if _, err := alice.Create("/go", []byte("x"), 0, []zk.ACL{{Perms: zk.PermAll, Scheme: "x509", ID: "CN=alice"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,31 @@ static void station_multi(zhandle_t *zh)
 	ok("multi");
 }
 
+static volatile int authenticated;
+
+static void on_auth(int rc, const void *data)
+{
+	authenticated = rc == ZOK ? 1 : -1;
+}
+
+/* The only login that the library of Debian knows: it is built without TLS and SASL. */
+static void station_digest(zhandle_t *zh)
+{
+	struct ACL_vector acl;
+	struct Stat stat;
+	equal(zoo_add_auth(zh, "digest", "c:secret", 8, on_auth, NULL), ZOK, "add_auth");
+	until(&authenticated, "the answer to auth");
+	equal(authenticated, 1, "auth");
+	equal(zoo_create(zh, "/c-digest", "x", 1, &ZOO_CREATOR_ALL_ACL, 0, NULL, 0), ZOK, "create for the creator");
+	equal(zoo_get_acl(zh, "/c-digest", &acl, &stat), ZOK, "get_acl of the creator's");
+	equal(acl.count, 1, "entries of the creator's");
+	equal(strcmp(acl.data[0].id.scheme, "digest"), 0, "scheme of the creator's");
+	equal(strncmp(acl.data[0].id.id, "c:", 2), 0, "user of the creator's");
+	deallocate_ACL_vector(&acl);
+	equal(zoo_set(zh, "/c-digest", "y", 1, 0), ZOK, "set by the creator");
+	ok("digest");
+}
+
 static void station_acl(zhandle_t *zh)
 {
 	struct ACL_vector acl;
@@ -130,6 +155,7 @@ int main(int argc, char **argv)
 	until(&connected, "connected");
 	station_multi(zh);
 	station_acl(zh);
+	station_digest(zh);
 	station_failover(zh);
 	equal(zookeeper_close(zh), ZOK, "close");
 	printf("passed\n");
