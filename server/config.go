@@ -325,6 +325,9 @@ func (c Config) withDefaults() Config {
 			m.PeerAddr = net.JoinHostPort(m.Host, strconv.Itoa(m.QuorumPort))
 		}
 	}
+	if c.Standalone() { // as in ZooKeeper, whose ServerConfig has none
+		c.LocalSessions, c.LocalSessionsUpgrade = false, false
+	}
 	setDefault(&c.LogDir, c.DataDir)
 	setDefault(&c.ClientAddr, "0.0.0.0:2181")
 	setDefault(&c.MetricsAddr, Off)

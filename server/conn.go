@@ -225,6 +225,7 @@ func (c *conn) handle(payload []byte, b *batch) (bool, error) {
 		return false, nil
 	case c.readOnly && h.Op == wire.OpCloseSession:
 		// The session is known to nobody else, and there is no leader to close it.
+		c.srv.readOnlys.forget(c.sessionID())
 		c.replyAside(h.Xid, c.srv.machine.LastZxid(), wire.OK, nil)
 		return false, nil
 	case c.srv.readOnlyRefuses(c, h.Op):

@@ -108,7 +108,8 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 		return connectResult{}, err
 	}
 	if c.srv.cfg.LocalSessions {
-		if res, ok, err := c.openLocal(req, timeout); ok || err != nil {
+		if res, ok, err := c.openLocal(c.srv.locals, req, timeout); ok || err != nil {
+			c.local.Store(err == nil && res.Code == wire.OK)
 			return res, err
 		}
 	}
@@ -173,7 +174,7 @@ func (c *conn) answerConnect(req *wire.ConnectRequest, res connectResult) {
 }
 
 // handshakeReadOnly serves a client that accepts a member without a leader. Its
-// session is known here alone and has no effect but an identity.
+// session is known here alone, while the mode lasts, and has no effect but an identity.
 // ZooKeeper: ReadOnlyZooKeeperServer.
 func (c *conn) handshakeReadOnly(req *wire.ConnectRequest) (bool, error) {
 	s := c.srv
@@ -186,15 +187,15 @@ func (c *conn) handshakeReadOnly(req *wire.ConnectRequest) (bool, error) {
 	s.mu.Lock()
 	c.readOnly = true
 	s.mu.Unlock()
-	res := connectResult{Session: req.SessionID, Timeout: min(max(req.TimeoutMillis, int32(s.cfg.MinSessionTimeoutMillis)), int32(s.cfg.MaxSessionTimeoutMillis))}
-	if res.Session == 0 {
-		res.Session = s.nextSessionID()
-	}
-	if _, err := rand.Read(res.Passwd[:]); err != nil {
+	timeout := min(max(req.TimeoutMillis, int32(s.cfg.MinSessionTimeoutMillis)), int32(s.cfg.MaxSessionTimeoutMillis))
+	res, ok, err := c.openLocal(s.readOnlys, req, timeout)
+	if err != nil {
 		return false, err
 	}
-	c.timeout.Store(res.Timeout)
-	c.session.Store(int64(res.Session))
+	if !ok || res.Code != wire.OK {
+		c.answerConnect(req, connectResult{}) // zeros: the session is no more
+		return false, nil
+	}
 	c.answerConnect(req, res)
 	c.out.flush()
 	return true, c.nc.SetReadDeadline(time.Time{})

@@ -118,6 +118,7 @@ func (s *Server) checkLeader() {
 			return
 		}
 		s.dropClients(func(c *conn) bool { return c.readOnly })
+		s.readOnlys.clear()
 		return
 	}
 	now := s.now().UnixMilli()

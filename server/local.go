@@ -16,6 +16,10 @@ import (
 // LocalSessionsUpgrade, or is refused.
 // ZooKeeper: LocalSessionTracker, UpgradeableSessionTracker.
 
+// Sessions of read-only mode are local ones too, whatever LocalSessions says, in a table of their own: those
+// of before the mode are unknown in it, and the mode's are unknown afterwards.
+// ZooKeeper: ReadOnlyZooKeeperServer.createSessionTracker.
+
 // localSessions are those of this member.
 type localSessions struct {
 	mu       sync.Mutex // guards what follows; taken before Server.mu, after nothing
@@ -27,11 +31,65 @@ func newLocalSessions(tickMillis int64) *localSessions {
 	return &localSessions{sessions: map[wire.SessionID]session.Facts{}, tracker: session.NewTracker(tickMillis)}
 }
 
-// openLocal creates a local session for c, or takes up the one that the request names. false: the
-// session is none of the local ones.
-func (c *conn) openLocal(req *wire.ConnectRequest, timeout int32) (connectResult, bool, error) {
+func (l *localSessions) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sessions)
+}
+
+// touch returns those of ids that are none of the table, and extends the others.
+func (l *localSessions) touch(ids []wire.SessionID, now int64) (rest []wire.SessionID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.sessions) == 0 {
+		return ids
+	}
+	for _, id := range ids {
+		if _, ok := l.sessions[id]; ok {
+			l.tracker.Touch(id, now)
+		} else {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// expire removes and returns those that were silent for their timeout.
+func (l *localSessions) expire(now int64) []session.Expiry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	expired := l.tracker.Expired(now)
+	for _, x := range expired {
+		delete(l.sessions, x.ID)
+		l.tracker.Remove(x.ID)
+	}
+	return expired
+}
+
+// forget removes one.
+func (l *localSessions) forget(id wire.SessionID) (f session.Facts, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, ok = l.sessions[id]
+	delete(l.sessions, id)
+	l.tracker.Remove(id)
+	return f, ok
+}
+
+// clear removes all.
+func (l *localSessions) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.sessions) > 0 {
+		clear(l.sessions)
+		l.tracker.Reset()
+	}
+}
+
+// openLocal creates a session in l for c, or takes up the one that the request names. false: the
+// session is none of l.
+func (c *conn) openLocal(l *localSessions, req *wire.ConnectRequest, timeout int32) (connectResult, bool, error) {
 	s := c.srv
-	l := s.locals
 	now := s.uptimeMillis()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +114,6 @@ func (c *conn) openLocal(req *wire.ConnectRequest, timeout int32) (connectResult
 	f.Attached++
 	l.sessions[f.ID] = f
 	l.tracker.Add(f, now)
-	c.local.Store(true)
 	c.timeout.Store(timeout)
 	c.session.Store(int64(f.ID))
 	s.bind(c)
@@ -65,35 +122,14 @@ func (c *conn) openLocal(req *wire.ConnectRequest, timeout int32) (connectResult
 
 // touchLocal takes the local sessions out of those that were heard of.
 func (s *Server) touchLocal(ids []wire.SessionID) (global []wire.SessionID) {
-	if !s.cfg.LocalSessions {
-		return ids
-	}
 	now := s.uptimeMillis()
-	s.locals.mu.Lock()
-	defer s.locals.mu.Unlock()
-	for _, id := range ids {
-		if _, ok := s.locals.sessions[id]; ok {
-			s.locals.tracker.Touch(id, now)
-		} else {
-			global = append(global, id)
-		}
-	}
-	return global
+	return s.locals.touch(s.readOnlys.touch(ids, now), now)
 }
 
 // expireLocal ends local sessions that were silent for their timeout.
 func (s *Server) expireLocal() {
-	if !s.cfg.LocalSessions {
-		return
-	}
-	s.locals.mu.Lock()
-	expired := s.locals.tracker.Expired(s.uptimeMillis())
-	for _, x := range expired {
-		delete(s.locals.sessions, x.ID)
-		s.locals.tracker.Remove(x.ID)
-	}
-	s.locals.mu.Unlock()
-	for _, x := range expired {
+	now := s.uptimeMillis()
+	for _, x := range append(s.locals.expire(now), s.readOnlys.expire(now)...) {
 		s.log.Info("local session expired", zap.Stringer("session", x.ID))
 		s.metrics.SessionsExpired.Inc()
 		if c := s.unbind(x.ID); c != nil {
@@ -102,19 +138,9 @@ func (s *Server) expireLocal() {
 	}
 }
 
-// forgetLocal removes a local session.
-func (s *Server) forgetLocal(id wire.SessionID) (f session.Facts, ok bool) {
-	s.locals.mu.Lock()
-	defer s.locals.mu.Unlock()
-	f, ok = s.locals.sessions[id]
-	delete(s.locals.sessions, id)
-	s.locals.tracker.Remove(id)
-	return f, ok
-}
-
 // closeLocal serves closeSession of a local session: false, since the connection ends.
 func (s *Server) closeLocal(c *conn, h wire.RequestHeader) bool {
-	s.forgetLocal(c.sessionID())
+	s.locals.forget(c.sessionID())
 	c.reply(h.Xid, s.machine.LastZxid(), wire.OK, nil)
 	c.out.closeAfterFlush()
 	return false
@@ -127,12 +153,18 @@ func (s *Server) upgrade(c *conn) (bool, error) {
 	if !s.cfg.LocalSessionsUpgrade {
 		return false, nil
 	}
-	f, ok := s.forgetLocal(c.sessionID())
+	f, ok := s.locals.forget(c.sessionID())
 	if !ok {
 		return false, errNotServing // it has expired just now
 	}
+	var flags apply.Flags
+	c.mu.Lock()
+	if last := c.fifo.last(); last != nil && last.kind == kindRead {
+		flags = apply.AfterRead
+	}
+	c.mu.Unlock()
 	err := s.pipeline.submit(nil, nil, &apply.Command{
-		Op: wire.OpCreateSession, Session: f.ID, Identities: c.ids(), Body: apply.AppendConnect(nil, f.TimeoutMillis, f.Passwd),
+		Op: wire.OpCreateSession, Session: f.ID, Flags: flags, Identities: c.ids(), Body: apply.AppendConnect(nil, f.TimeoutMillis, f.Passwd),
 	})
 	c.local.Store(false)
 	return true, err

@@ -240,6 +240,9 @@ func (a *answers) flush() {
 	a.c.stats.sent(a.n)
 	a.c.stats.latency.observe(took, a.n)
 	set(&a.c.stats.lastSeen, a.now.Milliseconds())
+	if z := int64(s.machine.LastZxid()); z > a.c.stats.lastZxid.Load() { // of an entry under way it is the one before
+		a.c.stats.lastZxid.Store(z)
+	}
 	a.c, a.n = nil, 0
 }
 

@@ -70,6 +70,7 @@ type Server struct {
 	trackerMu sync.Mutex // guards tracker; taken after the machine's lock
 	tracker   *session.Tracker
 	locals    *localSessions
+	readOnlys *localSessions // of read-only mode
 	formats   formats
 	sessionID atomic.Int64 // last handed out
 
@@ -135,6 +136,7 @@ func Start(cfg Config) (*Server, error) {
 		ready:         make(chan struct{}),
 		tracker:       session.NewTracker(int64(cfg.TickMillis)),
 		locals:        newLocalSessions(int64(cfg.TickMillis)),
+		readOnlys:     newLocalSessions(int64(cfg.TickMillis)),
 		conns:         make(map[*conn]struct{}),
 		sessions:      make(map[wire.SessionID]*conn),
 		perIP:         make(map[string]int),

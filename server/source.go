@@ -43,6 +43,8 @@ func (s *Server) Status() admin.Status {
 	st.Sessions = s.machine.Sessions().Len()
 	s.machine.RUnlock()
 	st.Nodes, st.Ephemerals, st.DataBytes = counts.Nodes, counts.Ephemerals, counts.DataBytes
+	l := s.localsNow()
+	st.HasLocal, st.LocalSessions = s.cfg.LocalSessions || l == s.readOnlys, l.count()
 	w := s.watches.Counts()
 	st.WatchConnections, st.WatchPaths, st.Watches, st.WatchesAll = w.Watchers, w.Paths, w.Data, w.Data+w.Child
 	if !s.cfg.Standalone() {
@@ -217,6 +219,33 @@ func (s *Server) Sessions(limit int) []admin.Session {
 	for _, f := range facts {
 		v := admin.Session{ID: f.ID, TimeoutMillis: f.TimeoutMillis}
 		if at, ok := s.tracker.Deadline(f.ID); ok && leads {
+			v.Expires = s.started.Add(time.Duration(at) * time.Millisecond)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// localsNow is the table that new local sessions would go to.
+func (s *Server) localsNow() *localSessions {
+	if s.readOnlyNow() {
+		return s.readOnlys
+	}
+	return s.locals
+}
+
+// LocalSessions implements admin.Source.
+func (s *Server) LocalSessions(limit int) []admin.Session {
+	l := s.localsNow()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]admin.Session, 0, min(limit, len(l.sessions)))
+	for id, f := range l.sessions {
+		if len(list) == limit {
+			break
+		}
+		v := admin.Session{ID: id, TimeoutMillis: f.TimeoutMillis}
+		if at, ok := l.tracker.Deadline(id); ok {
 			v.Expires = s.started.Add(time.Duration(at) * time.Millisecond)
 		}
 		list = append(list, v)

@@ -15,7 +15,7 @@ import (
 // Differs from ZooKeeper, which shows the ticks nothing expires in as well, and
 // counts from the start of the machine: here the times are wall clock, in ms.
 func (c *Commands) dump(q *question) (answer, error) {
-	sessions := c.src.Sessions(ListMax)
+	sessions := append(c.src.LocalSessions(ListMax), c.src.Sessions(ListMax)...)
 	slices.SortFunc(sessions, func(x, y Session) int { return cmp.Or(x.Expires.Compare(y.Expires), cmp.Compare(x.ID, y.ID)) })
 	var byTime, byOwner object
 	for _, s := range sessions {
@@ -31,7 +31,7 @@ func (c *Commands) dump(q *question) (answer, error) {
 		byOwner = byOwner.group(strconv.FormatInt(int64(e.Session), 10), e.Path)
 	}
 	o := object{}.with("expiry_time_to_session_ids", byTime).with("session_id_to_ephemeral_paths", byOwner)
-	return answer{body: notShown(o, max(0, q.st.Sessions-len(sessions))+max(0, int(q.st.Ephemerals)-len(ephemerals)))}, nil
+	return answer{body: notShown(o, max(0, q.st.LocalSessions+q.st.Sessions-len(sessions))+max(0, int(q.st.Ephemerals)-len(ephemerals)))}, nil
 }
 
 // group appends value to the list of the last field, or of a new one if that is

@@ -79,7 +79,7 @@ func visitStatus(st *Status, process *processFiles, visit func(*Metric)) {
 	gauge("ephemerals_count", st.Ephemerals)
 	gauge("approximate_data_size", st.DataBytes)
 	gauge("global_sessions", int64(st.Sessions))
-	gauge("local_sessions", 0) // there are none in Holt
+	gauge("local_sessions", int64(st.LocalSessions))
 	open, most := process.count()
 	if open >= 0 {
 		gauge("open_file_descriptor_count", open)

@@ -27,8 +27,10 @@ type Source interface {
 	// one that asks included, until visit returns false. The value is valid
 	// during the call.
 	Connections(visit func(*Connection) bool)
-	// Sessions returns up to limit sessions in any order.
+	// Sessions returns up to limit sessions of the ensemble in any order, LocalSessions those that this
+	// member alone knows.
 	Sessions(limit int) []Session
+	LocalSessions(limit int) []Session
 	// Ephemerals returns up to limit ephemeral nodes, those of one session
 	// following one another.
 	Ephemerals(limit int) []Ephemeral
@@ -102,6 +104,9 @@ type Status struct {
 	Ephemerals, DataBytes int64
 	// Sessions counts the sessions of the ensemble.
 	Sessions int
+	// LocalSessions counts those that this member alone knows, if it has any at all: if HasLocal.
+	LocalSessions int
+	HasLocal      bool
 	// DurableZxid is the last that was on disk with the tree at Durable, the last
 	// time that a state was made durable; zero if there was none yet.
 	DurableZxid wire.Zxid

@@ -18,6 +18,7 @@ type fakeSource struct {
 	config      Config
 	connections []Connection
 	sessions    []Session
+	locals      []Session
 	ephemerals  []Ephemeral
 	watches     []Watch
 	digests     []Digest
@@ -40,6 +41,10 @@ func (s *fakeSource) Connections(visit func(*Connection) bool) {
 
 func (s *fakeSource) Sessions(limit int) []Session {
 	return slices.Clone(s.sessions[:min(limit, len(s.sessions))])
+}
+
+func (s *fakeSource) LocalSessions(limit int) []Session {
+	return slices.Clone(s.locals[:min(limit, len(s.locals))])
 }
 
 func (s *fakeSource) Ephemerals(limit int) []Ephemeral {

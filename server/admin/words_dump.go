@@ -13,7 +13,14 @@ import (
 func (w *Words) appendDump(b []byte, st *Status) []byte {
 	b = append(b, "SessionTracker dump:\n"...)
 	sessions := w.src.Sessions(ListMax)
-	if st.Mode == Leader || st.Mode == Standalone {
+	tracks := st.Mode == Leader || st.Mode == Standalone
+	if st.HasLocal {
+		b = appendTrackedSessions(append(b, "Local "...), w.src.LocalSessions(ListMax), st.LocalSessions)
+		if tracks {
+			b = append(b, "Global "...)
+		}
+	}
+	if tracks {
 		b = appendTrackedSessions(b, sessions, st.Sessions)
 	} else {
 		b = appendGlobalSessions(b, sessions, st.Sessions)

@@ -126,6 +126,18 @@ func TestShortWords(t *testing.T) {
 			s.sessions[0], s.sessions[2] = s.sessions[2], s.sessions[0]
 		}, "SessionTracker dump:\nGlobal Sessions(3):\n0x100000eb1950000\t30000ms\n0x100000eb1950001\t30000ms\n0x100000eb1950002\t30000ms\n" +
 			"ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x100000eb1950000:\n\t/a/e\nConnections dump:\nConnections Sets (0)/(0):\n"},
+		{"dump", func(s *fakeSource) {
+			s.status.Mode, s.status.HasLocal, s.status.LocalSessions = Follower, true, 1
+			s.locals = []Session{{ID: 0x10, Expires: time.Unix(0, 0).UTC()}}
+			s.sessions, s.status.Sessions = s.sessions[:1], 1
+		}, "SessionTracker dump:\nLocal Session Sets (1)/(1):\n1 expire at Thu Jan 01 00:00:00 UTC 1970:\n\t0x10\n" +
+			"Global Sessions(1):\n0x100000eb1950000\t30000ms\n" +
+			"ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x100000eb1950000:\n\t/a/e\nConnections dump:\nConnections Sets (0)/(0):\n"},
+		{"dump", func(s *fakeSource) {
+			s.status.Mode, s.status.HasLocal = Leader, true
+			s.sessions, s.status.Sessions = nil, 0
+		}, "SessionTracker dump:\nLocal Session Sets (0)/(0):\nGlobal Session Sets (0)/(0):\n" +
+			"ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x100000eb1950000:\n\t/a/e\nConnections dump:\nConnections Sets (0)/(0):\n"},
 		{"srvr", func(s *fakeSource) {
 			s.status.Mode, s.status.Zxid = Leader, 0x100000000
 			s.status.Lead = &LeadStatus{ProposalLast: 48, ProposalMin: 32, ProposalMax: 99}
