@@ -74,7 +74,8 @@ func startProcesses(t testing.TB, kind ensemble.Kind, name string, l layout) *Si
 	if members > 1 {
 		side.Sync = true
 		side.Lose = func(ctx context.Context, names ...string) error {
-			return side.lose(ctx, len(ordered), names, func(i int) error { return ordered[i].Stop() })
+			// Killed, so that no leader hands over first: that would begin an epoch.
+			return side.lose(ctx, len(ordered), names, func(i int) error { return ordered[i].Kill() })
 		}
 	}
 	return side
@@ -165,12 +166,15 @@ func startInside(t testing.TB, l layout) *Side {
 		settings = append(settings, fmt.Sprintf("server.%d=member00%d:10001:10002", id+1, id+1))
 	}
 	var all []*server.Server
+	hosts := map[*server.Server]string{}
 	for id := range members {
+		name := fmt.Sprintf("member00%d", id+1)
 		var host *simnet.Host
 		if members > 1 {
-			host = network.Host(fmt.Sprintf("member00%d", id+1))
+			host = network.Host(name)
 		}
-		all = append(all, startMember(t, id+1, settings, host))
+		s := startMember(t, id+1, settings, host)
+		all, hosts[s] = append(all, s), name
 	}
 	for _, s := range all {
 		awaitReady(t, s)
@@ -181,6 +185,10 @@ func startInside(t testing.TB, l layout) *Side {
 		side.Secure = &Secure{Dial: roles(all, func(s *server.Server) string { return s.SecureClientAddr().String() }), Client: l.certs.client}
 	}
 	side.Lose = func(ctx context.Context, names ...string) error {
+		// Cut off first, so that no leader hands over: that would begin an epoch.
+		for _, name := range names {
+			network.Isolate(hosts[all[memberAt(name, len(all))]])
+		}
 		return side.lose(ctx, len(all), names, func(i int) error { return all[i].Close() })
 	}
 	return side

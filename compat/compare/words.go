@@ -163,7 +163,7 @@ func (c *Canon) dump(text string) string {
 		slices.Sort(bucket)
 		out, bucket = append(out, bucket...), nil
 	}
-	inBucket := false
+	inBucket, title := false, false
 	for _, line := range strings.Split(text, "\n") {
 		line = javaDate.ReplaceAllString(line, "DATE")
 		line = remotePort.ReplaceAllString(line, "$1:P")
@@ -171,15 +171,16 @@ func (c *Canon) dump(text string) string {
 		line = hexNumber.ReplaceAllStringFunc(line, c.sid)
 		switch {
 		case bucketLine.MatchString(line):
-			if !inBucket {
-				out = append(out, "N expire at DATE:")
-			}
+			title = title || !inBucket // told with the first in it: the original keeps buckets that have become empty
 			inBucket = true
 		case strings.HasPrefix(line, "\t") || timeoutLine.MatchString(line):
+			if title {
+				out, title = append(out, "N expire at DATE:"), false
+			}
 			bucket = append(bucket, line)
 		default:
 			flush()
-			inBucket = false
+			inBucket, title = false, false
 			out = append(out, line)
 		}
 	}
