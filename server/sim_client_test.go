@@ -35,6 +35,7 @@ type simConn struct {
 	waiting int // of these, without a reply
 	closing bool
 	open    bool
+	sending *simChange // of the reconfig that is sent next
 }
 
 // simOp is one request.
@@ -44,7 +45,8 @@ type simOp struct {
 	link    simLink
 	place   int // in the order of its connection, from 1
 	cmd     znodetest.Command
-	after   wire.Zxid // of the newest write that was acknowledged to anybody when it was sent
+	change  *simChange // of a reconfig
+	after   wire.Zxid  // of the newest write that was acknowledged to anybody when it was sent
 	connect func(*simOutcome)
 }
 
@@ -74,6 +76,8 @@ func (c *simClient) act() {
 		c.leave()
 	case s.chance(40):
 		c.closeSession()
+	case s.reconfigs && s.chance(25):
+		c.reconfigure()
 	case s.chance(20): // elsewhere, with the old connection still there
 		c.conn = nil
 		c.connect()
@@ -224,8 +228,11 @@ func (conn *simConn) send(cmd znodetest.Command) {
 	s := conn.c.s
 	cmd.By.Session = conn.c.session
 	ac := &apply.Command{Session: conn.c.session, Op: cmd.Op, Body: encodeRequest(&cmd)}
+	if cmd.Op == wire.OpReconfig {
+		ac.Flags = reconfigFlags
+	}
 	op := s.issue(conn, ac)
-	op.cmd = cmd
+	op.cmd, op.change, conn.sending = cmd, conn.sending, nil
 	conn.places++
 	conn.waiting++
 	op.place, op.after = conn.places, s.acknowledged

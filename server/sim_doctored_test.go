@@ -20,6 +20,9 @@ type doctor struct {
 	barrierAtOnce   bool // a sync waits for nobody
 	expiresEarly    bool // a leader closes sessions that are not silent
 	sendsTwice      bool // a member gives commands new numbers and sends them again
+
+	changeUntold     bool // Raft changes its members, and nobody writes it down
+	conditionIgnored bool // a reconfig is carried out whatever version it asks for
 }
 
 // TestSimulationFinds has each mistake made alone: some seed must show it.
@@ -29,6 +32,7 @@ func TestSimulationFinds(t *testing.T) {
 		"entry cut": {entryCut: true}, "result of another": {resultOfAnother: true}, "snapshot ignored": {snapshotIgnored: true},
 		"durable early": {durableEarly: true}, "unsynced": {unsynced: true}, "barrier at once": {barrierAtOnce: true},
 		"expires early": {expiresEarly: true}, "sends twice": {sendsTwice: true},
+		"change untold": {changeUntold: true}, "condition ignored": {conditionIgnored: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const seedsMax = 60

@@ -53,7 +53,7 @@ func (s *simulation) openMember(seat quorumtest.Seat) (quorumtest.StateMachine, 
 	if s.doctor.unsynced {
 		seat.Disk = unsyncedFS{seat.Disk}
 	}
-	cfg := Config{MemberID: seat.Member, FS: seat.Disk, DataDir: seat.Dir, TickMillis: int(simTick.Milliseconds()), SyncLimit: simLimit}
+	cfg := Config{MemberID: seat.Member, FS: seat.Disk, DataDir: seat.Dir, TickMillis: int(simTick.Milliseconds()), SyncLimit: simLimit, ReconfigEnabled: s.reconfigs}
 	for id := range uint64(s.voters) {
 		cfg.Members = append(cfg.Members, Member{ID: id + 1, Host: fmt.Sprint("m", id+1), QuorumPort: 1, ElectionPort: 2, PeerAddr: fmt.Sprint("m", id+1)})
 	}
@@ -139,7 +139,12 @@ func (m *simMember) step() {
 	m.on(time.Duration(m.s.w.Rand().IntN(200))*time.Microsecond, func() {
 		m.stepping = false
 		m.pipeline.sendSome(nil)
-		m.pipeline.proposeSome(&m.making)
+		m.pipeline.mu.Lock()
+		propose := m.pipeline.toProposeLocked()
+		m.pipeline.mu.Unlock()
+		if propose {
+			m.pipeline.proposeSome(&m.making)
+		}
 		m.pipeline.mu.Lock()
 		more := m.pipeline.toSendLocked() || m.pipeline.toProposeLocked()
 		m.pipeline.mu.Unlock()
@@ -212,6 +217,9 @@ func (p simPeers) Idle() bool { return p.m.s.w.Core(p.m.seat.Member).Idle() }
 func (p simPeers) Status() quorum.Status { return p.m.s.w.Core(p.m.seat.Member).Status() }
 
 func (p simPeers) StartChange(c quorum.MembershipChange) error {
+	if p.m.s.doctor.changeUntold {
+		c.Data = nil
+	}
 	return p.m.s.w.Core(p.m.seat.Member).ProposeChange(c)
 }
 
@@ -262,6 +270,10 @@ func decodeReply(op wire.OpCode, body []byte, r *znodetest.Result) error {
 		r.Path, r.Stat = string([]byte(w.Path)), w.Stat
 	case wire.OpSetData:
 		r.Stat.Decode(d)
+	case wire.OpReconfig:
+		var w wire.GetDataResponse
+		w.Decode(d)
+		r.Path, r.Stat = string(w.Data), w.Stat
 	case wire.OpMulti:
 		var w wire.MultiResponse
 		w.Decode(d)

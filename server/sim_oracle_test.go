@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"holt/server/apply"
-	"holt/server/membership"
 	"holt/session"
 	"holt/wire"
 	"holt/znode/znodetest"
@@ -34,10 +33,11 @@ type oracle struct {
 	digests  map[uint64]uint64            // by index
 	want     map[apply.Origin]*simOutcome // of commands with an origin
 	versions map[string][]simVersion      // of nodes, ascending
-	carried  map[wire.Xid]bool            // commands that were taken
-	order    map[simLink]int              // place of the last command taken of a connection
-	began    map[uint64]int64             // ms at which the leader of a term began
-	heard    map[simHeard][]int64         // ms at which it heard of a session
+	members  simMembers
+	carried  map[wire.Xid]bool    // commands that were taken
+	order    map[simLink]int      // place of the last command taken of a connection
+	began    map[uint64]int64     // ms at which the leader of a term began
+	heard    map[simHeard][]int64 // ms at which it heard of a session
 }
 
 // simOutcome is what a command must have come to.
@@ -98,6 +98,7 @@ func (o *oracle) entry(index, term uint64, data []byte) {
 			rest = rest[used+int(n):]
 			o.command(&c, at)
 		}
+		o.endVerdict()
 	}
 	o.digests[index] = stateDigest(o.tree.Digest(), o.zxid, slices.Collect(maps.Values(o.sessions)))
 }
@@ -185,6 +186,10 @@ func (o *oracle) request(c *apply.Command, out *simOutcome) {
 	case c.Op == wire.OpCloseSession:
 		o.closeSession(c.Session)
 		return
+	case c.Op == wire.OpReconfig:
+		out.tree = o.reconfig(op.change)
+		out.code = out.tree.Code
+		return
 	}
 	out.tree = o.run(&op.cmd)
 	out.code = out.tree.Code
@@ -204,10 +209,12 @@ func (o *oracle) once(op *simOp) {
 
 // leaders is a leader's own command.
 func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
+	if c.Op == wire.OpReconfig {
+		o.told(c.Body)
+		return
+	}
 	o.zxid++
 	switch c.Op {
-	case wire.OpReconfig:
-		o.run(&znodetest.Command{Op: wire.OpReconfig, Data: []byte(membership.Text(string(c.Body[2:]), 0))})
 	case wire.OpCloseSession:
 		f, ok := o.sessions[c.Session]
 		if !ok || f.Attached != binary.BigEndian.Uint32(c.Body) {

@@ -24,6 +24,7 @@ const simulated = 15 * time.Second
 var simReached = []string{
 	"acknowledged", "all crash", "answer lost", "client died", "command ignored", "crash", "disk error", "ephemerals went with a session",
 	"leader change", "message lost", "partition", "power loss", "read", "refused", "session expired", "session moved away", "session was gone",
+	"reconfig", "reconfig in progress", "reconfig refused", "reconfig without a quorum", "reconfig without its client",
 	"snapshot installed", "sync", "truncation",
 }
 
@@ -87,7 +88,7 @@ func simulate(t *testing.T, seed uint64) quorumtest.Result {
 }
 
 func trySimulation(t *testing.T, seed uint64, d doctor) (quorumtest.Result, error) {
-	s := &simulation{doctor: d, w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}}
+	s := &simulation{doctor: d, w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}, expelled: map[uint64]bool{}}
 	s.oracle = newOracle(s)
 	o := quorumtest.Options{
 		Voters: 3, Open: s.openMember, Load: s, World: s.w, DiskErrors: seed%4 != 0,
@@ -101,6 +102,8 @@ func trySimulation(t *testing.T, seed uint64, d doctor) (quorumtest.Result, erro
 		o.Voters = 5
 	}
 	s.voters = o.Voters
+	s.reconfigs = o.Voters > 1 && seed%2 == 0
+	o.OnlyNewcomers = s.reconfigs
 	return quorumtest.Try(t, seed, simulated, o)
 }
 
@@ -117,6 +120,9 @@ type simulation struct {
 	issued       map[wire.Xid]*simOp
 	acknowledged wire.Zxid // of the newest write that a client was told of
 	orphans      int
+
+	reconfigs bool            // clients change the members
+	expelled  map[uint64]bool // members that a client wanted to remove
 }
 
 // simClients is the number of clients at any time.
@@ -150,6 +156,9 @@ func (s *simulation) Quiet() bool {
 
 // End implements quorumtest.Load: all members hold what the oracle holds, to the last node.
 func (s *simulation) End() {
+	if s.reconfigs {
+		s.checkMembers()
+	}
 	want := s.oracle.tree.Dump()
 	for _, id := range s.w.Up() {
 		m := s.members[id]
@@ -227,8 +236,11 @@ func (s *simulation) create(c *simClient, data []byte) znodetest.Command {
 
 // encodeRequest is the record that a client sends.
 func encodeRequest(c *znodetest.Command) []byte {
-	if c.Op == wire.OpCloseSession {
+	switch c.Op {
+	case wire.OpCloseSession:
 		return nil
+	case wire.OpReconfig:
+		return c.Data
 	}
 	return requestRecord(c).AppendTo(nil)
 }

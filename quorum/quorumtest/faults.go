@@ -208,6 +208,10 @@ func (s *sim) reconfigure() {
 	n := s.nodes[s.opts.Voters+s.rng.IntN(len(s.nodes)-s.opts.Voters)]
 	var change quorum.MembershipChange
 	switch m := find(n.id); {
+	case s.opts.OnlyNewcomers && (m != nil || n.incarnation > 0):
+		return
+	case s.opts.OnlyNewcomers:
+		change.Add = []quorum.MemberConfig{{ID: n.id, Addr: "somewhere", Learner: true}}
 	case m == nil && n.incarnation == 0:
 		change.Add = []quorum.MemberConfig{{ID: n.id, Addr: "somewhere", Learner: s.chance(2)}}
 	case m == nil:

@@ -35,6 +35,9 @@ type Options struct {
 	Load Load
 	// World is what the load uses; the simulation fills it in. Needed with a load.
 	World *World
+	// OnlyNewcomers leaves changes of membership to the load, but for newcomers that become learners, as
+	// they do by asking for it.
+	OnlyNewcomers bool
 	// DiskErrors has disks fail now and then: a member whose disk has failed must
 	// do nothing but end, and is started on what is on it.
 	DiskErrors bool
