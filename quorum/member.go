@@ -24,9 +24,10 @@ type Member struct {
 	cfg       Config
 	log       *storage.Log
 	id        storage.Identity
-	placed    atomic.Bool                    // there is a core
-	core      *Core                          // owned by the loop; nil until discover has ended
-	roster    atomic.Pointer[roster]         // of core, for whoever is asked
+	placed    atomic.Bool            // there is a core
+	core      *Core                  // owned by the loop; nil until discover has ended
+	roster    atomic.Pointer[roster] // of core, for whoever is asked
+	refused   refusals
 	hints     atomic.Pointer[[]MemberConfig] // whom others said to be members
 	transport *transport.Transport
 	in        *inbox

@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -115,6 +116,44 @@ func (h handler) Hello(from uint64, store [16]byte) error {
 	if !h.m.placed.Load() {
 		return fmt.Errorf("%w: this member has no log yet", transport.ErrNotNow)
 	}
+	err := h.admits(from, store)
+	if err != nil && h.m.refused.news(from, store) {
+		h.m.zlog.Warn("a member is refused", zap.Uint64("peer", from), zap.String("cause", refusalOf(err)))
+	}
+	return err
+}
+
+// refusalOf says to this side's operator what a RemovedError says to the other's.
+func refusalOf(err error) string {
+	if removed := (*transport.RemovedError)(nil); errors.As(err, &removed) {
+		return fmt.Sprintf("it was removed by entry %d; to bring it back, empty its directories, start it and add it by reconfig", removed.Index)
+	}
+	return err.Error()
+}
+
+// refusals are the logs that were refused, so that each is told once.
+type refusals struct {
+	mu   sync.Mutex
+	told map[uint64][16]byte // by member; ids are at most 254, and those of strangers are bounded
+}
+
+// refusalsMax bounds the table: whoever can reach the port can name any id.
+const refusalsMax = 1000
+
+func (r *refusals) news(from uint64, store [16]byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.told[from]; ok && last == store || len(r.told) >= refusalsMax {
+		return false
+	}
+	if r.told == nil {
+		r.told = map[uint64][16]byte{}
+	}
+	r.told[from] = store
+	return true
+}
+
+func (h handler) admits(from uint64, store [16]byte) error {
 	r := h.m.roster.Load()
 	first, unknown := store, false
 	if known, ok := r.find(from); ok && known.Store != ([16]byte{}) {
@@ -127,7 +166,8 @@ func (h handler) Hello(from uint64, store [16]byte) error {
 		first, unknown = h.m.log.Peer(from, store)
 	}
 	if first != store {
-		return fmt.Errorf("member %d has lost its log since it was first seen; %s", from, remedyLost)
+		return fmt.Errorf("member %d comes with another log than it was first seen with: if it belongs to another ensemble, correct its server lines; "+
+			"if it has lost its disk, %s", from, remedyLost)
 	}
 	if unknown {
 		h.m.appends.put(&Append{Write: storage.Write{Peer: &storage.Identity{Member: from, Store: store}}})
