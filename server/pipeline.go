@@ -351,7 +351,8 @@ func (p *pipeline) setLeader(leader uint64) {
 // dropLocked forgets what waited here for an entry: the members send again to
 // whoever leads.
 func (p *pipeline) dropLocked() {
-	p.lists, p.waiting, p.admission = nil, 0, admission{}
+	p.lists, p.waiting = nil, 0
+	p.admission.next(time.Time{})
 }
 
 // tick sends everything again when a message could not be sent, or when nothing

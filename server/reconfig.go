@@ -200,11 +200,14 @@ func (p *pipeline) admit(l *commandList, b []byte) {
 		return
 	}
 	j.change.Data = apply.AppendEntry(nil, s.stamp(), batch...)
+	p.mu.Lock()
+	applied := p.admission.applied
+	p.mu.Unlock()
 	err = s.peers.StartChange(*j.change)
 	switch {
 	case err == nil:
 		s.log.Info("change of members begins", zap.Stringers("add", j.change.Add), zap.Uint64s("remove", j.change.Remove))
-		p.block(l)
+		p.block(l, applied)
 	case errors.Is(err, quorum.ErrNotLeader), errors.Is(err, quorum.ErrClosed):
 		p.resume(l, false, admitRetry) // the members send again to whoever leads next
 	case errors.Is(err, quorum.ErrChangePending):
@@ -237,7 +240,11 @@ type admission struct {
 	holding bool // nothing is proposed meanwhile
 	look    bool // it is worth looking whether everything is applied
 	retry   time.Time
+	applied int // changes of members, so far
 }
+
+// next forgets the reconfig at hand; another one may be looked at from a time on.
+func (a *admission) next(retry time.Time) { *a = admission{retry: retry, applied: a.applied} }
 
 func (p *pipeline) setLook(look bool) {
 	p.mu.Lock()
@@ -250,25 +257,27 @@ func (p *pipeline) setLook(look bool) {
 func (p *pipeline) resume(l *commandList, taken bool, after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.admission = admission{retry: p.srv.now().Add(after)}
+	p.admission.next(p.srv.now().Add(after))
 	if taken {
 		p.popLocked(l)
 	}
 }
 
-// block lets the others go on and holds the list until its reconfig is applied.
-func (p *pipeline) block(l *commandList) {
+// block lets the others go on and holds the list until its reconfig is applied, unless it was already:
+// applied is how many were before it was proposed.
+func (p *pipeline) block(l *commandList, applied int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.admission = admission{}
+	p.admission.next(time.Time{})
 	p.popLocked(l)
-	l.blocked = true
+	l.blocked = p.admission.applied == applied
 }
 
 // unblock is told that a change of members was applied.
 func (p *pipeline) unblock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.admission.applied++
 	for _, l := range p.lists {
 		l.blocked = false
 	}

@@ -299,6 +299,9 @@ func (m *simMember) Apply(entries []quorum.Entry) error {
 		if err := m.machine.Apply(e.Index, e.Term, data, simSink{sink{m.Server}, m}); err != nil {
 			return err
 		}
+		if err := m.checkMembers(); err != nil {
+			return err
+		}
 		m.compareDigest(e.Index)
 		m.compare("applied")
 		select {
