@@ -126,6 +126,7 @@ func (m *simMember) touchTick() {
 	m.tellDigest()
 	m.leaderTick()
 	m.doctored()
+	m.noteDecisions()
 	m.step()
 	m.on(simTick/2, m.touchTick)
 }
@@ -166,8 +167,31 @@ func (m *simMember) leads(l quorum.Leadership) {
 			m.catchUp()
 		}
 		m.leaderTick()
+		m.noteDecisions()
 		m.step()
 	})
+}
+
+// noteDecisions tells the oracle which sessions the leader is about to close. Their commands wait while a reconfig
+// is judged, and their clients may be heard of meanwhile.
+func (m *simMember) noteDecisions() {
+	l := m.leadership.Load()
+	m.pipeline.mu.Lock()
+	defer m.pipeline.mu.Unlock()
+	for _, list := range m.pipeline.lists {
+		if list.member != 0 || !l.self {
+			continue
+		}
+		for _, b := range list.items[list.head:] {
+			var c apply.Command
+			if err := c.Decode(b); err != nil {
+				m.s.w.Fail("a leader's command: %v", err)
+			}
+			if c.Op == wire.OpCloseSession {
+				m.s.oracle.decides(l.term, c.Session)
+			}
+		}
+	}
 }
 
 // simPeers is the network and the log.

@@ -38,6 +38,7 @@ type oracle struct {
 	order    map[simLink]int      // place of the last command taken of a connection
 	began    map[uint64]int64     // ms at which the leader of a term began
 	heard    map[simHeard][]int64 // ms at which it heard of a session
+	decided  map[simHeard]int64   // ms at which it decided to close one
 }
 
 // simOutcome is what a command must have come to.
@@ -70,7 +71,7 @@ func newOracle(s *simulation) *oracle {
 		s: s, index: 1, tree: znodetest.NewModel(), sessions: map[wire.SessionID]session.Facts{},
 		taken: map[uint64]apply.Origin{}, digests: map[uint64]uint64{}, want: map[apply.Origin]*simOutcome{},
 		versions: map[string][]simVersion{}, carried: map[wire.Xid]bool{}, order: map[simLink]int{},
-		began: map[uint64]int64{}, heard: map[simHeard][]int64{},
+		began: map[uint64]int64{}, heard: map[simHeard][]int64{}, decided: map[simHeard]int64{},
 	}
 }
 
@@ -216,13 +217,18 @@ func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
 	o.zxid++
 	switch c.Op {
 	case wire.OpCloseSession:
+		key := simHeard{o.term, c.Session}
+		if decided, ok := o.decided[key]; ok {
+			at = min(at, decided)
+			delete(o.decided, key)
+		}
 		f, ok := o.sessions[c.Session]
 		if !ok || f.Attached != binary.BigEndian.Uint32(c.Body) {
 			return
 		}
 		// What it heard in the last moment may have come after the decision.
 		since := o.began[o.term]
-		for _, h := range o.heard[simHeard{o.term, c.Session}] {
+		for _, h := range o.heard[key] {
 			if h < at-1 {
 				since = max(since, h)
 			}
@@ -286,6 +292,14 @@ func (o *oracle) leads(term uint64) {
 func (o *oracle) hears(term uint64, ids []wire.SessionID) {
 	for _, id := range ids {
 		o.heard[simHeard{term, id}] = append(o.heard[simHeard{term, id}], o.s.wall().UnixMilli())
+	}
+}
+
+// decides is told that the leader of a term has decided to close a session, each time that the command
+// is seen to wait.
+func (o *oracle) decides(term uint64, id wire.SessionID) {
+	if _, known := o.decided[simHeard{term, id}]; !known {
+		o.decided[simHeard{term, id}] = o.s.wall().UnixMilli()
 	}
 }
 
