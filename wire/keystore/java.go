@@ -3,6 +3,7 @@ package keystore
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,12 +13,32 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
+// jksOpen reads the store. Without a password nothing is said of its integrity, as in Java;
+// keys have theirs.
 func jksOpen(data []byte, password string) (jks.KeyStore, error) {
 	ks := jks.New(jks.WithOrderedAliases())
-	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
-		return ks, fmt.Errorf("%w: %w", ErrPassword, err)
+	err := ks.Load(bytes.NewReader(data), []byte(password))
+	if err == nil {
+		return ks, nil
 	}
-	return ks, nil
+	unsealed := jks.New(jks.WithOrderedAliases())
+	if unsealed.Load(bytes.NewReader(resealed(data)), nil) != nil {
+		return ks, fmt.Errorf("it is damaged: %w", err)
+	}
+	if password == "" {
+		return unsealed, nil
+	}
+	return ks, fmt.Errorf("%w, or it is damaged: %w", ErrPassword, err)
+}
+
+// resealed returns a JKS store with the digest at its end that fits an empty password.
+// (java.security: JavaKeyStore.getPreKeyedHash)
+func resealed(data []byte) []byte {
+	body := data[:max(0, len(data)-sha1.Size)]
+	h := sha1.New()
+	h.Write([]byte("Mighty Aphrodite"))
+	h.Write(body)
+	return h.Sum(bytes.Clone(body))
 }
 
 func jksKeyPairs(data []byte, p Passwords) ([]tls.Certificate, error) {

@@ -13,7 +13,8 @@ var ErrPassword = errors.New("the password does not open it")
 
 // Passwords open a key store.
 type Passwords struct {
-	// Store is that of the whole; a PEM file has none.
+	// Store is that of the whole; a PEM file has none. Without it the integrity of a JKS
+	// store is not checked.
 	Store string
 	// Key is that of each key in a JKS store or PEM file; "" if it is Store. The keys of a
 	// PKCS12 store are always under Store.
@@ -56,7 +57,8 @@ func decodeKeyPairs(data []byte, p Passwords) ([]tls.Certificate, error) {
 
 // Authorities reads the certificates of a trust store. It is an error if there is none.
 // Certificates that belong to a key of the store are none of an authority, but in a PEM file
-// all count.
+// all count. A JKS store is read without a password too; that it was not changed is not
+// checked then.
 func Authorities(data []byte, password string) ([]*x509.Certificate, error) {
 	certs, err := decodeAuthorities(data, password)
 	if err == nil && len(certs) == 0 {

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,7 @@ func TestKeyStores(t *testing.T) {
 	}{
 		{"key.jks", "secret", []string{"CN=member,O=Example"}, ""},
 		{"key.jks", "wrong", nil, "the password does not open it"},
+		{"key.jks", "", nil, "key member: the password does not open it"},
 		{"modern.p12", "secret", []string{"CN=member,O=Example"}, ""},
 		{"modern.p12", "wrong", nil, "the password does not open it"},
 		{"legacy.p12", "secret", []string{"CN=member,O=Example"}, ""},
@@ -74,6 +76,7 @@ func TestTrustStores(t *testing.T) {
 	for _, tt := range []struct{ file, password, want, err string }{
 		{"trust.jks", "trustsecret", "CN=member,O=Example", ""},
 		{"trust.jks", "secret", "", "the password does not open it"},
+		{"trust.jks", "", "CN=member,O=Example", ""}, // as Java does
 		{"trust.p12", "trustsecret", "CN=member,O=Example", ""},
 		{"trust.p12", "secret", "", "the password does not open it"},
 		{"trust-legacy.p12", "trustsecret", "CN=member,O=Example", ""},
@@ -89,6 +92,28 @@ func TestTrustStores(t *testing.T) {
 			}
 		case err != nil || len(certs) != 1 || subject(t, certs[0]) != tt.want:
 			t.Errorf("%s: %v, %v", tt.file, certs, err)
+		}
+	}
+}
+
+func TestOtherPasswordOfTheKey(t *testing.T) {
+	for _, file := range []string{"key.jks", "encrypted-des3.pem"} {
+		if _, err := KeyPairs(read(t, file), Passwords{Store: "", Key: "secret"}); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if _, err := KeyPairs(read(t, file), Passwords{Store: "secret", Key: "other"}); !errors.Is(err, ErrPassword) {
+			t.Errorf("%s by another password: %v", file, err)
+		}
+	}
+}
+
+// TestDamage: a store that was cut off is not called one of another password.
+func TestDamage(t *testing.T) {
+	whole := read(t, "trust.jks")
+	for n := 4; n < len(whole); n += 7 {
+		_, err := Authorities(whole[:n], "trustsecret")
+		if err == nil || errors.Is(err, ErrPassword) || !strings.Contains(err.Error(), "it is damaged") {
+			t.Fatalf("%d bytes of %d: %v", n, len(whole), err)
 		}
 	}
 }
