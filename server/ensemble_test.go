@@ -184,6 +184,26 @@ func TestMemberWithoutLeaderClosesItsClients(t *testing.T) {
 	})
 }
 
+// TestObserverOfALeaderWithoutMajorityClosesItsClients: an observer that is cut off together with the
+// leader must not go on serving sessions that the majority expires.
+func TestObserverOfALeaderWithoutMajorityClosesItsClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const observer = 3
+		e := newTestEnsembleOf(t, func(_ uint64, cfg *Config) { cfg.Members[observer-1].Observer = true })
+		leader := e.leader(1, 2, observer)
+		c := connect(t, e.servers[observer], wire.ConnectRequest{TimeoutMillis: 40_000})
+		e.net.Isolate(fmt.Sprintf("m%d", observer-leader)) // the other voter
+		start := time.Now()
+		if !c.closed() {
+			t.Fatal("the client got something else than the end")
+		}
+		// The leader notices, then the observer does, then syncLimit begins: 5 ticks of 2 s.
+		if took := time.Since(start); took < 10*time.Second || took > 15*time.Second {
+			t.Errorf("closed after %v, want 10 to 15 s", took)
+		}
+	})
+}
+
 func TestSessionsOfFollowersLiveWhileTheyAreHeardOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newTestEnsemble(t)

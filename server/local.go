@@ -22,7 +22,7 @@ import (
 
 // localSessions are those of this member.
 type localSessions struct {
-	mu       sync.Mutex // guards what follows; taken before Server.mu, after nothing
+	mu       sync.Mutex // guards what follows; taken before conn.mu and Server.mu, after nothing
 	sessions map[wire.SessionID]session.Facts
 	tracker  *session.Tracker
 }
