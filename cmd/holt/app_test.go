@@ -206,7 +206,8 @@ func TestCommandLines(t *testing.T) {
 		{"produce", 2, "", "takes the name of a topic"},
 		{"dev -n 0", 2, "", "-n 0: not 1 to 9"},
 		{"dev -n 10", 2, "", "-n 10: not 1 to 9"},
-		{"dev --port 65535 -n 2", 2, "", "--port 65535: not 0 to 65535"},
+		{"dev --port 65535 -n 2", 2, "", "--port 65535: the last of 2 members would have port 65536, above 65535"},
+		{"dev --port 65536", 2, "", "--port 65536: not 0 to 65535"},
 		{"dev --output yaml", 2, "", "--output yaml: not text or json"},
 	} {
 		newWorld().check(t, strings.Fields(tc.args), tc.code, tc.stdout, tc.stderr)

@@ -74,8 +74,10 @@ func (f *devFlags) validate() error {
 	switch {
 	case f.members < 1 || f.members > devMembersMax:
 		return usageError("-n %d: not 1 to %d", f.members, devMembersMax)
-	case f.port < 0 || f.port > 65535 || f.port > 0 && f.port+f.members-1 > 65535:
+	case f.port < 0 || f.port > 65535:
 		return usageError("--port %d: not 0 to 65535", f.port)
+	case f.port > 0 && f.port+f.members-1 > 65535:
+		return usageError("--port %d: the last of %d members would have port %d, above 65535", f.port, f.members, f.port+f.members-1)
 	case f.kafkaPort < anyPort || f.kafkaPort > 65535 || f.kafkaPort > 0 && f.kafkaPort+f.members-1 > 65535:
 		return usageError("--kafka-port %d: not -1 to 65535", f.kafkaPort)
 	case f.output != "text" && f.output != "json":
