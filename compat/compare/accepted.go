@@ -45,6 +45,7 @@ func Accepted() []Acceptance {
 		{"throttled-op (always)", "Which request has waited longer than throttled_op_wait_time depends on how fast others were answered, so no script has one that did; that such a one gets ThrottledOp is tested in server/throttle_test.go. Scripts show that requests that wait less are answered as if they had not."},
 		{"tls12", "Unless ssl.enabledProtocols or ssl.protocol says otherwise, the original offers its clients the newest version of TLS that its Java has, 1.3, and no other. Holt takes 1.2, too, which some clients have no more than."},
 		{"cons-ports", "With two ports for clients the original's cons, stat and crst are about the connections of the port at which they are asked. Holt's are about all: who asks on the plaintext port sees the clients of the other one, too."},
+		{"fips-hosts", "In its FIPS mode, which is the default, the original asks Java to check that a client's certificate names its host, and does not say which host that is, so that ssl.clientHostnameVerification refuses everybody. Holt does as the original does without that mode."},
 		{"dump-netty", "The original's dump leaves out the connections with its layer Netty, which TLS wants. Holt's has them always."},
 		{"dump-empty", "The original's dump goes on counting a session that had ephemeral nodes and has none any more, with no path below it."},
 	}

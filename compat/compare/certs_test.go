@@ -28,6 +28,7 @@ type certificates struct {
 //	expired      CN=alice, of yesterday
 //	early        CN=alice, of tomorrow
 //	wronguse     CN=alice, good for servers only
+//	elsewhere    CN=alice, of another host
 func newCertificates(t testing.TB) *certificates {
 	t.Helper()
 	ca, other := securetest.New(t, "authority"), securetest.New(t, "another authority")
@@ -58,6 +59,7 @@ func newCertificates(t testing.TB) *certificates {
 	}
 	issue("expired", ca, valid(-48*time.Hour, -24*time.Hour))
 	issue("early", ca, valid(24*time.Hour, 48*time.Hour))
+	issue("elsewhere", ca, func(x *x509.Certificate) { x.DNSNames, x.IPAddresses = []string{"elsewhere.example"}, nil })
 	issue("wronguse", ca, func(x *x509.Certificate) { x.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	return c
 }
