@@ -19,6 +19,9 @@
 // range so that a member that was killed finds its port free when it returns.
 // A process ends with the program that started it, or earlier with Close.
 //
+// A KillPoint is a system call at which strace kills a process; BuildHoltAt and BuildHoltTagged make other
+// versions of Holt, for Member.UseHolt.
+//
 // An Ensemble and its Members may be used from several goroutines; starting
 // and stopping the same Member is for one goroutine at a time.
 //

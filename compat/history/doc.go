@@ -22,6 +22,13 @@
 // A Client is used by one goroutine. A Recorder is safe for concurrent use. Check
 // is a pure function.
 //
+// The ensembles under load are made to suffer:
+//
+//	kill_test.go         members are killed at random
+//	change_test.go       members come and go, and are killed meanwhile; leaders hand over
+//	changesteps_test.go  they are killed at each step of a change
+//	upgrade_test.go      they become another version, one after another
+//
 // Left out: watches, ACLs, quotas, and the search for a linearization without the
 // servers' zxids.
 package history

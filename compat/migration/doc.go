@@ -6,6 +6,8 @@
 //	replay   kills ZooKeeper under load and compares what it makes of its own files with
 //	         what Holt makes of them
 //	move     stops the one, moves its data, starts the other, while clients keep their sessions
+//	kills    imports, backups and restores are killed, at random and at each system call that
+//	         changes a file
 //
 // Trees are compared as text: every node with data, ACL and stat, as a client reads them.
 package migration
