@@ -63,7 +63,7 @@ test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; his
 
 test-reconfig: ## members come and go: answers, files and events as Apache ZooKeeper's, all members replaced under load, kill -9 at each step of a change and at random moments, a rolling upgrade and the way back; CHANGES (12), SEED repeats
 	$(GO) test -count 1 -timeout 3m -v ./compat/reconfig -target=holt
-	$(GO) test -count 1 -timeout 12m -v ./compat/history -target=holt -run 'TestEveryMemberIsReplaced|TestKillsInChanges|TestKillsAtStepsOfChanges|TestHandOver|TestRollingUpgrade' -changes=$(or $(CHANGES),12) -seed=$(or $(SEED),0)
+	$(GO) test -count 1 -timeout 12m -v ./compat/history -target=holt -run 'TestEveryMemberIsReplaced|TestKillsInChanges|TestKillsAtStepsOfChanges|TestHandOver|TestRollingUpgrade|TestKillsInRestores' -changes=$(or $(CHANGES),12) -seed=$(or $(SEED),0)
 
 test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
 	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt
