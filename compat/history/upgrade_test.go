@@ -93,7 +93,11 @@ func (u *upgrade) run(ctx context.Context, t *testing.T) {
 	u.step(t, "a second one", order[1], u.new)
 	u.step(t, "one goes back", order[0], u.old)
 	u.step(t, "and is new again", order[0], u.new)
-	// A member tells its leader each half tick: by now it would have been raised.
+	// Led by a new member, which alone would raise the format. A member tells its leader each half tick: after
+	// this time it would have been.
+	for target.Leader(t, e) == order[2] {
+		u.step(t, "the old one hands over", order[2], u.old)
+	}
 	pause(ctx, 3*time.Second)
 	if n := u.raised(t); n != 0 {
 		t.Errorf("the format was raised %d times before all members were new", n)
@@ -127,7 +131,7 @@ func (u *upgrade) step(t *testing.T, what string, m *ensemble.Member, program st
 	m.UseHolt(program)
 	u.changer.start(m)
 	pause(u.changer.ctx, time.Second)
-	t.Logf("%-16s member %d is %s; writes paused for %v at most", what, m.ID(), filepath.Base(program), rec.gap(from).Round(time.Millisecond))
+	t.Logf("%-22s member %d is %s; writes paused for %v at most", what, m.ID(), filepath.Base(program), rec.gap(from).Round(time.Millisecond))
 }
 
 // goBack tries the old program on a member's data, which it refuses in one line, and leaves as they were.
