@@ -52,6 +52,7 @@ type conn struct {
 	session    atomic.Int64 // 0 until the handshake ended
 	timeout    atomic.Int32 // negotiated, ms
 	touched    atomic.Bool  // something arrived since the last report
+	stalled    atomic.Bool  // the reader waits for the server: nobody sees what the client sends
 	secured    atomic.Bool  // by TLS
 	local      atomic.Bool  // the session is known here alone, see localSessions
 	// arrived is when the requests did that the reader has in hand, since the

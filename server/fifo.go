@@ -136,13 +136,22 @@ func (c *conn) pushLocked(r *request) {
 // on its way: of this connection, or of all together while it has a part in that.
 func (c *conn) waitRoomLocked() error {
 	for !c.ended && (c.fifo.len() >= connOutstandingMax || c.fifo.len() > 0 && c.srv.inProgress() > c.srv.outstandingMax) {
+		c.stall(true)
 		c.room.Wait()
+		c.stall(false)
 		c.arrived = c.srv.uptime() // what is behind it in memory may as well come now
 	}
 	if c.ended {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+// stall notes that the reader begins or ends to wait for this server. Meanwhile the session counts as
+// heard of, and at the end it is once more, until what was sent is read.
+func (c *conn) stall(begins bool) {
+	c.touched.Store(true)
+	c.stalled.Store(begins)
 }
 
 // completeWrite answers the write at the head of the fifo. Called by the apply

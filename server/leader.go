@@ -159,13 +159,14 @@ func (s *Server) reportTouches(touched []wire.SessionID) {
 }
 
 // takeTouches returns the sessions of this member's connections that sent
-// something since the last call.
+// something since the last call, and of those that are not read: their clients' pings are behind
+// requests that this server makes wait, and load is to expire no session.
 func (s *Server) takeTouches() []wire.SessionID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []wire.SessionID
 	for id, c := range s.sessions {
-		if c.touched.Swap(false) {
+		if c.touched.Swap(false) || c.stalled.Load() {
 			ids = append(ids, id)
 		}
 	}

@@ -79,6 +79,8 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 	s.metrics.RequestsThrottled.Inc()
 	start := time.Now()
 	c.out.flush() // replies to what was sent along with it do not wait
+	c.stall(true)
+	defer c.stall(false)
 	stall := time.NewTicker(time.Duration(s.cfg.RequestThrottleStallMillis) * time.Millisecond)
 	defer stall.Stop()
 	for s.inProgress() >= s.cfg.RequestThrottleMax {

@@ -132,6 +132,39 @@ func appendRequest(b []byte, xid wire.Xid, op wire.OpCode, r wire.Record) []byte
 	return wire.EndFrame(r.AppendTo(b), mark)
 }
 
+// TestLoadExpiresNoSession: while a connection is not read because of requests on their way, nobody sees
+// its client's pings, and its session lives on; a silent client's ends.
+func TestLoadExpiresNoSession(t *testing.T) {
+	for name, config := range map[string]func(*Config){
+		"throttled": func(c *Config) { c.RequestThrottleMax = 2 },
+		"no room":   func(c *Config) { c.GlobalOutstandingLimit = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, config)
+				c, silent := connect(t, s, wire.ConnectRequest{TimeoutMillis: 4000}), connect(t, s, wire.ConnectRequest{TimeoutMillis: 4000})
+				s.mu.Lock()
+				sc := s.sessions[c.session.SessionID]
+				s.mu.Unlock()
+				sc.mu.Lock()
+				sc.pushLocked(&request{kind: kindBarrier, op: wire.OpSync, xid: 1}) // that takes its time
+				sc.mu.Unlock()
+				s.waiting.Add(1)
+				c.xid++
+				c.send(wire.OpExists, &wire.ExistsRequest{Path: "/"})
+				time.Sleep(20 * time.Second)
+				if !s.sessionKnown(c.session.SessionID) {
+					t.Error("the session of a connection that is not read has expired")
+				}
+				if s.sessionKnown(silent.session.SessionID) {
+					t.Error("the session of a silent client lives on")
+				}
+				s.waiting.Add(-1)
+			})
+		})
+	}
+}
+
 // TestReplacedConnectionSubmitsNothing: writes that wait behind a barrier of a connection go with it when
 // the client takes its session up again, or they would follow those of the new connection.
 func TestReplacedConnectionSubmitsNothing(t *testing.T) {
