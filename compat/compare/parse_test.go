@@ -41,7 +41,7 @@ func TestParse(t *testing.T) {
 		{`a connect cert=alice version=1.2 port=plain timeout=4000`, ""},
 		{`a connect port=secure`, ""},
 		{`a connect tls cert=bob`, `a connect cert=bob`},
-		{`a create /x "" acl=x509:CN=a,O=b:r,ip:::1:w`, ""},
+		{`a create /x "" acl=x509:CN=a,O=b:r,ip:::1:w`, `a create /x "" acl="x509:CN=a,O=b:r,ip:::1:w"`},
 		{`word cons at=leader cert=alice`, ""},
 		{`a drop`, ""},
 		{`a frame 0000000100000004`, ""},
