@@ -25,7 +25,7 @@ import (
 //	            ├─ on a follower: sender goroutine ─▶ messages ─▶ the leader's lists
 //	            └─ on the leader: proposer goroutine ─▶ its own list
 //	         lists (one for each member) ─▶ one Raft entry from all that waits, stamped
-//	            ▼
+//	            ▼                                 (of some size where many are under way: gather.go)
 //	   quorum: replicate, commit ─▶ Machine.Apply ─▶ Sink.Result ─▶ inflight's head
 //
 // Commands of a member are numbered within its incarnation (one run of the
@@ -101,6 +101,7 @@ type pipeline struct {
 	lists     []*commandList
 	turn      int // the list that the last entry began with
 	waiting   int // commands in lists
+	underway  underway
 	admission admission
 }
 
@@ -342,6 +343,7 @@ func (p *pipeline) setLeader(leader uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leader, p.sent, p.progress = leader, p.head, p.srv.now()
+	p.underway = underway{}
 	if leader != p.srv.cfg.MemberID {
 		p.dropLocked()
 	}
@@ -351,7 +353,7 @@ func (p *pipeline) setLeader(leader uint64) {
 // dropLocked forgets what waited here for an entry: the members send again to
 // whoever leads.
 func (p *pipeline) dropLocked() {
-	p.lists, p.waiting = nil, 0
+	p.lists, p.waiting, p.underway = nil, 0, underway{}
 	p.admission.next(time.Time{})
 }
 
@@ -369,6 +371,7 @@ func (p *pipeline) tick(now time.Time) {
 		p.wakeLocked()
 	}
 	p.unsent = false
+	p.stopGatheringLocked()
 	if !p.admission.retry.IsZero() {
 		p.propWake.Signal()
 	}
@@ -500,6 +503,9 @@ func (p *pipeline) toProposeLocked() bool {
 	if p.admission.holding {
 		return p.admission.look
 	}
+	if p.gatherLocked() {
+		return false
+	}
 	if p.leader == p.srv.cfg.MemberID && p.pendingLocked() {
 		return true
 	}
@@ -536,6 +542,9 @@ func (p *pipeline) proposeSome(m *entryMaker) {
 		return
 	}
 	m.batch = p.chooseLocked(m.batch[:0], m.seen)
+	if !p.srv.cfg.Standalone() {
+		p.underway.formed(len(m.batch))
+	}
 	p.mu.Unlock()
 	if len(m.batch) > 0 {
 		p.propose(m.batch)

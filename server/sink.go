@@ -35,6 +35,7 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		s.afterStaging()
 		s.compareDigest(e.Index)
 		if !s.cfg.Standalone() {
+			s.pipeline.applied()
 			s.observed.applied(e.Index, s.machine.LastZxid())
 		}
 		s.digests.record(s.machine.LastZxid(), s.machine.Tree().Counts().Digest)
