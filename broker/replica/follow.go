@@ -36,7 +36,14 @@ func (p *followed) take(a *asking, at *protocol.FetchedPartition) kerror.Code {
 }
 
 // copy appends the leader's records and takes its high watermark and log start. r.as is held.
+//
+// The log start comes first, as far as this log goes: where nothing is left of it the records may begin before its
+// end, in the batch that the leader's log starts inside of. Differs from Kafka, which appends first, and copies the
+// partition no more then unless the log was empty before.
 func (r *replica) copy(at *protocol.FetchedPartition) kerror.Code {
+	if code := r.takeStart(at); code != kerror.OK {
+		return code
+	}
 	for _, run := range at.Records {
 		whole := wholeBatches(run.Bytes)
 		if len(whole) == 0 {
@@ -47,13 +54,21 @@ func (r *replica) copy(at *protocol.FetchedPartition) kerror.Code {
 		}
 		r.set.metrics.ReplicatedIn.Add(int64(len(whole)))
 	}
+	if code := r.takeStart(at); code != kerror.OK {
+		return code
+	}
+	r.lag.Store(max(0, at.HighWatermark-r.log.EndOffset()))
+	return kerror.OK
+}
+
+// takeStart takes the leader's high watermark and log start, as far as the own log goes.
+func (r *replica) takeStart(at *protocol.FetchedPartition) kerror.Code {
 	r.log.SetHighWatermark(at.HighWatermark)
 	if at.LogStartOffset > r.log.StartOffset() {
 		if err := r.log.AdvanceStart(min(at.LogStartOffset, r.log.EndOffset())); err != nil {
 			return r.broken(err)
 		}
 	}
-	r.lag.Store(max(0, at.HighWatermark-r.log.EndOffset()))
 	return kerror.OK
 }
 
