@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
 
 	"holt/broker/metadata"
 	"holt/broker/metadata/metadatatest"
@@ -126,7 +127,8 @@ func (n *clusterNode) start() {
 	c.must(err)
 	n.session = c.tree.Open()
 	client := metadata.NewClient(n.session)
-	n.set = Open(Config{Self: n.id, Dirs: []*partition.Dir{d}, Topic: topic, ISRs: client, Peers: n, LagMax: 10 * time.Second, FlushOnAck: c.flushOnAck})
+	n.set = Open(Config{Self: n.id, Dirs: []*partition.Dir{d}, Topic: topic, ISRs: client, Peers: n, LagMax: 10 * time.Second, FlushOnAck: c.flushOnAck,
+		Logger: zaptest.NewLogger(c.t).Named(fmt.Sprint(n.id))})
 	n.follow = metadata.NewFollower(metadata.FollowerConfig{Coordinator: n.session})
 	c.must(n.follow.Start(c.t.Context()))
 	n.follow.Subscribe(n.set.Apply)

@@ -47,7 +47,8 @@
 //
 // testdata/core steps cores, testdata/cluster whole Sets on disks in memory: sessions of followers, DeleteRecords,
 // log.flush.on.ack, restarts and power failures. TestSimulation runs three cores with logs in memory, a tree and a
-// controller, by seeds: go test ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one.
+// controller, by seeds: go test ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one. TestClusterRandom
+// runs three whole Sets: -run TestClusterRandom -clusters=1000.
 //
 // Left out: reading from followers (KIP-392), replication quotas, moving replicas between directories.
 package replica
