@@ -2,9 +2,12 @@ package badinput
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -145,6 +148,50 @@ func TestUnauthenticated(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestBadRestore has somebody who may do everything restore what is no snapshot. The member refuses
+// it and keeps what it has. The original is left out: it has lost its state by then.
+func TestBadRestore(t *testing.T) {
+	if target.Kind(t) != ensemble.Holt {
+		t.Skip("the original gives its state up before it reads the snapshot")
+	}
+	e := target.Start(t, ensemble.Config{Operators: true, Settings: []string{
+		"DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=", "admin.rateLimiterIntervalInMS=0"}})
+	m := e.Members()[0]
+	beside := newWitness(t, m)
+	beside.served(t)
+	check := boundedMemory(t, m, ensemble.Holt)
+	admin := pages(m)[0]
+	header := join([]byte("ZKSN"), i32(2), make([]byte, 8))
+	var packed bytes.Buffer
+	gz := gzip.NewWriter(&packed)
+	for range 1000 { // a gigabyte, in a megabyte
+		if _, err := gz.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := gz.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{
+		"nothing": nil, "garbage": bytes.Repeat([]byte("garbage "), 4<<20), "a header alone": header,
+		"2^31-1 sessions":       join(header, i32(math.MaxInt32), make([]byte, 16<<20)),
+		"-1 sessions":           join(header, i32(-1), make([]byte, 1000)),
+		"2^31-1 ACLs":           join(header, i32(0), i32(math.MaxInt32), bytes.Repeat([]byte{0xff}, 16<<20)),
+		"a path of 2^31-1":      join(header, i32(0), i32(0), i32(math.MaxInt32), make([]byte, 16<<20)),
+		"a gigabyte of nothing": packed.Bytes(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := admin.answer(t, fmt.Sprintf("POST /commands/restore HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: digest super:test\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+			if got < 400 {
+				t.Errorf("status %d, want a refusal", got)
+			}
+			admin.served(t)
+			beside.served(t)
+		})
+	}
+	check()
 }
 
 // TestSlowHTTP opens as many slow connections as there may be, and more: they must neither keep
