@@ -81,6 +81,8 @@ func TestBadRequests(t *testing.T) {
 		"no host":         {"GET /commands/ruok HTTP/1.1\r\n\r\n", 400},
 		"lying length":    {"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400},
 		"huge body":       {"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nabc", 405},
+		"no body":         {"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", 405},
+		"no chunks":       {"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 405},
 		"traversal":       {"GET /commands/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 307},
 	} {
 		c, err := net.Dial("tcp", l.Addr().String())
