@@ -1,6 +1,7 @@
 // Package policy holds the tests of rules that concern the whole source tree
 // and that no compiler checks: which package may import which, what the
-// deterministic ones must not touch, and that every package says what it is.
+// deterministic ones must not touch, that every package says what it is, and that
+// the links of the pages lead somewhere.
 //
 // The lattice is text in lattice.txt: a line per package, with the packages of
 // ours it may import. A new package needs a line, and where it stands is part of
