@@ -66,6 +66,9 @@ func TestMemberOfAnotherEnsemble(t *testing.T) {
 				e.fs[3] = theirs.fs[3]
 				e.start(3)
 				time.Sleep(time.Minute)
+				if l := e.servers[3].leadership.Load().leader; l != 0 {
+					t.Fatalf("the foreign member has leader %d", l)
+				}
 				// Nor does it get anywhere when there is no leader.
 				leader := e.leader(1, 2)
 				e.stop(leader)
@@ -73,7 +76,7 @@ func TestMemberOfAnotherEnsemble(t *testing.T) {
 				e.leader(1, 2)
 				time.Sleep(30 * time.Second)
 				if l := e.servers[3].leadership.Load().leader; l != 0 {
-					t.Errorf("the foreign member has leader %d", l)
+					t.Fatalf("the foreign member has leader %d", l)
 				}
 				const another = "member 3 comes with another log than it was first seen with: if it belongs to another ensemble, correct its server lines"
 				for id := uint64(1); id <= 2; id++ {
