@@ -235,10 +235,15 @@ func (c *cluster) any() *Broker {
 	return nil
 }
 
+// leader is who leads a partition, once somebody does.
 func (c *cluster) leader(topic string, partition int32) int32 {
 	c.t.Helper()
 	b := c.any()
-	if err := b.applied.wait(c.t.Context(), func(i *metadata.Image) bool { return i.Partition(topic, partition) != nil }); err != nil {
+	led := func(i *metadata.Image) bool {
+		p := i.Partition(topic, partition)
+		return p != nil && p.Leader >= 0
+	}
+	if err := b.applied.wait(c.t.Context(), led); err != nil {
 		c.t.Fatal(err)
 	}
 	return b.applied.get().Partition(topic, partition).Leader
