@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"holt/wire"
@@ -246,6 +247,11 @@ func (r *Run) connect(s *Step) error {
 	err := r.dial(cl, cmp.Or(s.At, cl.name), s.Via)
 	if errors.Is(err, errNoHandshake) {
 		r.record(Frame{Client: cl.name, Kind: Refused})
+		return nil
+	}
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		// Taken and closed, as one too many is, before connect had returned.
+		r.record(Frame{Client: cl.name, Kind: Closed})
 		return nil
 	}
 	if err != nil {
