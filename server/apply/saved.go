@@ -91,6 +91,20 @@ func FoundingRecords(s Saved) []znode.Record {
 	return records
 }
 
+// DisownRecords remove from a store what is true of the ensemble it comes from alone: that
+// /zookeeper/config says who the members are, and what is staged of a restore.
+func DisownRecords(store Store) ([]znode.Record, error) {
+	staged, _, err := loadRestore(store)
+	if err != nil {
+		return nil, fmt.Errorf("read staging: %w", err)
+	}
+	records := []znode.Record{{Key: []byte(keyMembers)}, {Key: []byte(keyStaging)}}
+	for n := range staged.Chunks {
+		records = append(records, znode.Record{Key: chunkKey(n)})
+	}
+	return records, nil
+}
+
 // SessionKey is the key of a session's record.
 func SessionKey(id wire.SessionID) []byte {
 	return binary.BigEndian.AppendUint64([]byte(keySession), uint64(id))

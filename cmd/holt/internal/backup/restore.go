@@ -103,6 +103,10 @@ func refound(dir, id, name string, keepSessions bool) (zxid wire.Zxid, err error
 	if err != nil {
 		return 0, err
 	}
+	disown, err := apply.DisownRecords(s)
+	if err != nil {
+		return 0, err
+	}
 	saved.Zxid = wire.MakeZxid(saved.Zxid.Epoch()+epochStep, 0)
 	saved.Origin = originOf(id, keepSessions, name)
 	if !keepSessions {
@@ -122,7 +126,7 @@ func refound(dir, id, name string, keepSessions bool) (zxid wire.Zxid, err error
 	for i := range saved.Sessions {
 		saved.Sessions[i].Owner = 0 // until its client comes back
 	}
-	return saved.Zxid, commit(tree, apply.FoundingRecords(saved))
+	return saved.Zxid, commit(tree, append(disown, apply.FoundingRecords(saved)...))
 }
 
 // originOf is the same for all members that are made of a backup in the same way.
