@@ -117,6 +117,7 @@ func (s *Server) checkLeader() {
 		if !s.cfg.ReadOnlyMode {
 			return
 		}
+		s.readOnlyMode.Store(false)
 		s.dropClients(func(c *conn) bool { return c.readOnly })
 		s.readOnlys.clear()
 		return
@@ -128,7 +129,8 @@ func (s *Server) checkLeader() {
 		return
 	}
 	limit := int64(s.cfg.SyncLimit) * int64(s.cfg.TickMillis)
-	if now-since < limit && !s.readOnlyNow() {
+	readOnly := s.cfg.ReadOnlyMode && now-since >= max(readOnlyAfter, int64(s.cfg.TickMillis))
+	if now-since < limit && !readOnly {
 		return
 	}
 	// Who has not said yet what it wants stays: a client in its handshake, which may be one for
@@ -136,7 +138,12 @@ func (s *Server) checkLeader() {
 	if n := s.dropClients(func(c *conn) bool { return c.asked }); n > 0 {
 		s.log.Warn("no leader for syncLimit ticks: closed clients", zap.Int("connections", n), zap.Int64("took", now-since))
 	}
+	s.readOnlyMode.Store(readOnly) // said once nobody is left whom it does not serve
 }
+
+// readOnlyAfter is how many milliseconds a member looks for a leader at least before it serves
+// read-only clients, as in the original (ReadOnlyZooKeeperServer's sleep in QuorumPeer).
+const readOnlyAfter = 2000
 
 // reportTouches tells the leader which sessions were heard of here.
 func (s *Server) reportTouches(touched []wire.SessionID) {

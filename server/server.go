@@ -54,6 +54,7 @@ type Server struct {
 	leaderChanged chan struct{}
 	membersKick   chan struct{} // holds a token while a change of the members was not followed
 	lostSince     atomic.Int64  // wall ms since when there is no leader, 0 while there is
+	readOnlyMode  atomic.Bool   // read-only clients are served, unless there is a leader again
 	ready         chan struct{}
 
 	// Of the ticker goroutine alone.
@@ -428,8 +429,7 @@ func (s *Server) serving() bool {
 
 // readOnlyNow says whether this member serves read-only clients at present.
 func (s *Server) readOnlyNow() bool {
-	return s.cfg.ReadOnlyMode && s.leadership.Load().leader == 0 && s.lostSince.Load() != 0 &&
-		s.now().UnixMilli()-s.lostSince.Load() >= max(2000, int64(s.cfg.TickMillis))
+	return s.readOnlyMode.Load() && s.leadership.Load().leader == 0
 }
 
 // nextSessionID hands out an id that no other member can hand out.
