@@ -104,7 +104,7 @@ func (m *secureMember) write(text string) {
 func (m *secureMember) start() *process {
 	m.t.Helper()
 	p := startProcess(m.t, "serve", m.cfg)
-	p.waitLine("ready")
+	p.waitLine("\tready\t")
 	return p
 }
 

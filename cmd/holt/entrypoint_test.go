@@ -143,7 +143,7 @@ func TestEntrypointProcess(t *testing.T) {
 	port := freePort(t)
 	t.Setenv("ZOO_SERVERS", fmt.Sprintf("server.1=localhost:2888:3888;127.0.0.1:%d", port))
 	p := startProcess(t, "entrypoint", "zkServer.sh", "start-foreground")
-	p.waitLine("ready")
+	p.waitLine("\tready\t")
 	c := connect(t, fmt.Sprintf("127.0.0.1:%d", port))
 	create(t, c, "/a", "1")
 	c.Close()

@@ -228,7 +228,7 @@ func TestServeProcess(t *testing.T) {
 	}
 	for round, end := range ends {
 		p := startProcess(t, "serve", cfg)
-		p.waitLine("ready")
+		p.waitLine("\tready\t")
 		c := connect(t, addr)
 		create(t, c, fmt.Sprintf("/round-%d", round), fmt.Sprint(round))
 		for earlier := range round {

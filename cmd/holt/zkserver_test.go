@@ -70,7 +70,7 @@ func TestZkServer(t *testing.T) {
 	expect("status", where+"Error contacting service. It is probably not running.\nexit status 1\n")
 
 	p := startProcess(t, "zkserver", "--config", filepath.Join(dir, "conf"), "start-foreground")
-	p.waitLine("ready")
+	p.waitLine("\tready\t")
 	expect("status", where+"Mode: standalone\n")
 	p.stop(syscall.SIGTERM)
 }
@@ -104,7 +104,7 @@ func TestZkServerStatusTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startProcess(t, "serve", cfg)
-	p.waitLine("ready")
+	p.waitLine("\tready\t")
 	status := func(flags string) (int, string) {
 		w := newWorld()
 		w.env["CLIENT_JVMFLAGS"] = flags
