@@ -130,9 +130,10 @@ func TestFlushMeanwhile(t *testing.T) {
 	opts := store.Options{FS: fs, CacheBytes: 4 << 10, MemTableBytes: 64 << 10, PageIndexMin: 3}
 	e := newEnv(t, opts)
 	var flusher sync.WaitGroup
-	done := make(chan struct{})
+	done, flushed := make(chan struct{}), make(chan struct{})
 	var points []crashPoint
 	flusher.Go(func() {
+		defer close(flushed)
 		for {
 			if err := e.Store.Flush(); err != nil {
 				t.Error(err)
@@ -147,11 +148,15 @@ func TestFlushMeanwhile(t *testing.T) {
 			select {
 			case <-done:
 				return
+			case flushed <- struct{}{}:
 			default:
 			}
 		}
 	})
-	for _, cmds := range h.entries {
+	for i, cmds := range h.entries {
+		if i%100 == 50 {
+			<-flushed // however the goroutines are scheduled, some end in between
+		}
 		if _, err := e.Do(cmds...); err != nil {
 			t.Fatal(err)
 		}
