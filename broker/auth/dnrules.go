@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"holt/wire/javaregexp"
 )
 
 // DNRules turn the name in a certificate into that of a user
@@ -55,7 +57,7 @@ func parseDNRule(text string) (rule dnRule, rest string, err error) {
 	if rule.pattern, err = regexp.Compile("^(?:" + pattern + ")$"); err != nil {
 		return rule, "", fmt.Errorf("rule %q: %w", pattern, err)
 	}
-	rule.replacement = goReplacement(replacement)
+	rule.replacement = javaregexp.Replacement(replacement)
 	if rest != "" && (rest[0] == 'L' || rest[0] == 'U') {
 		rule.fold, rest = rest[0], rest[1:]
 	}
@@ -73,31 +75,6 @@ func cutUnescaped(s string) (before, after string, ok bool) {
 		}
 	}
 	return s, "", false
-}
-
-// goReplacement turns a replacement of Java's into one of Go's: a backslash there takes the
-// meaning from what follows it, and Go would read $1x as a group named 1x.
-// (java.util.regex: Matcher.appendReplacement)
-func goReplacement(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' && i+1 < len(s):
-			i++
-			if s[i] == '$' {
-				b.WriteByte('$')
-			}
-			b.WriteByte(s[i])
-		case c == '$' && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9':
-			i++
-			b.WriteString("${" + s[i:i+1] + "}")
-		case c == '$':
-			b.WriteString("$$")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 // Map returns the user's name for a subject. ok is false if there are rules and none

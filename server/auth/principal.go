@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"holt/wire/javaregexp"
 )
 
 // A principal is a name as Kerberos writes it, service/host@REALM; the names of other mechanisms are
@@ -156,27 +158,7 @@ func makeRule(m []string) (rule, error) {
 		if r.from, err = regexp.Compile(m[5]); err != nil {
 			return rule{}, err
 		}
-		r.to = expandForm(m[6])
+		r.to = javaregexp.Replacement(m[6])
 	}
 	return r, nil
-}
-
-// expandForm turns a replacement as Java has it into one of package regexp.
-func expandForm(java string) string {
-	var b strings.Builder
-	for i := 0; i < len(java); i++ {
-		switch c := java[i]; {
-		case c == '\\' && i+1 < len(java):
-			i++
-			b.WriteByte(java[i])
-		case c == '$' && i+1 < len(java) && java[i+1] >= '0' && java[i+1] <= '9':
-			i++
-			b.WriteString("${" + java[i:i+1] + "}")
-		case c == '$':
-			b.WriteString("$$")
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }

@@ -36,6 +36,7 @@ func TestIdentity(t *testing.T) {
 		{SASLConfig{Rules: "RULE:[1:$1](b.b)s/b/x/", RemoveRealm: true}, "bob@A", "xob"},
 		{SASLConfig{Rules: "RULE:[1:$1](b.b)s/b/x/g", RemoveRealm: true}, "bob@A", "xox"},
 		{SASLConfig{Rules: "RULE:[1:$1]s/(b)(o)/$2$1\\$/", RemoveRealm: true}, "bob@A", "ob$b"},
+		{SASLConfig{Rules: "RULE:[1:$1]s/(b)(o)/\\$1/", RemoveRealm: true}, "bob@A", "$1b"},
 		{SASLConfig{Rules: "RULE:[1:$1](o)s/b/x/ RULE:[1:u-$1]", RemoveRealm: true}, "bob@A", "u-bob"}, // a match is of all
 		{SASLConfig{Rules: "RULE:[1:$1@$0]", RemoveRealm: true}, "bob@A", "bob@A"},                     // not a simple name
 	} {
