@@ -40,7 +40,7 @@ func (b *builder) mark(path string, because reply, fresh bool) {
 // again has a path read that could not be.
 func (b *builder) again(r reply) { b.mark(r.path, r, r.mark.fresh) }
 
-// reload begins an image of another session.
+// reload begins an image that owes nothing to watches.
 func (b *builder) reload(session SessionID) {
 	b.loading = true
 	b.image.session = session

@@ -83,9 +83,9 @@ type Event struct {
 type State uint8
 
 // The states of a session. After Disconnected comes Connected, when the session
-// could be kept, or Expired and then, with another id, Connected. Watches survive a
-// lost connection in so far as each of them fires: what was watched must be read
-// again. Watches do not survive an expiry, and do not fire.
+// could be kept, or Expired and then, with another id, Connected. Watches survive
+// neither, and do not fire: what was watched must be read again after Connected,
+// which is told before anything is answered on the new connection.
 const (
 	Connected State = iota + 1
 	Disconnected

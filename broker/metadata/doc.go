@@ -26,9 +26,10 @@
 // A path is dirty from the event on until it was read; a read sets the watch again. So
 // each path has at most one read under way, and its answers come in order. Where an
 // answer comes from a server that lags behind (after a session's end) it is dropped
-// by its mzxid. After a lost connection all watches fire, see Coordinator; after the
-// end of a session everything is dirty. Configurations and ACLs have no watches of
-// their own: as in Kafka a sequential node tells of each change.
+// by its mzxid. After a lost connection, whether the session was kept or not,
+// everything is dirty: what asking for missed events would miss is told at
+// watchedConn. Configurations and ACLs have no watches of their own: as in Kafka a
+// sequential node tells of each change.
 //
 // A Sync ends when all that was dirty when the service had answered it was read,
 // and all that this led to, and subscribers were told.

@@ -65,7 +65,7 @@ type Follower struct {
 	closed      bool
 	dirty       map[string]mark // by path: to be read
 	generation  uint64          // of marks from now on
-	reload      bool            // everything is to be read: the session is another one
+	reload      bool            // everything is to be read: the connection is another one
 	barriers    []barrier
 	subscribers []*subscriber
 	changed     chan struct{} // closed with the next image
@@ -210,8 +210,9 @@ func (f *Follower) event(e Event) {
 	case e.Path != "":
 		f.markLocked(e.Path, mark{generation: f.generation})
 	case e.State == Connected:
-		// A kept session needs nothing: each watch fires. Another one has none.
-		f.reload = f.reload || f.cfg.Coordinator.Session() != f.Image().session
+		// Whether the session was kept or not, no watch was. This is told before
+		// the answer of any Sync on the new connection, whose barrier thus waits.
+		f.reload = true
 	}
 	f.mu.Unlock()
 	f.signal()
@@ -266,14 +267,14 @@ func (f *Follower) pause(ctx context.Context) {
 // already again.
 func (f *Follower) round(ctx context.Context) (more bool, err error) {
 	f.mu.Lock()
-	reload, generation := f.reload, f.generation
+	reload := f.reload
 	f.reload = false
 	f.mu.Unlock()
 
 	b := newBuilder(f.Image(), f.cfg)
 	b.changeSeen, b.aclSeen = f.changeSeen, f.aclSeen
 	if reload {
-		if err := f.reloadAll(ctx, b, generation); err != nil {
+		if err := f.reloadAll(ctx, b); err != nil {
 			f.mu.Lock()
 			f.reload = true
 			f.mu.Unlock()

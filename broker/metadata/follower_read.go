@@ -146,9 +146,9 @@ func inOrder(replies []reply) []reply {
 }
 
 // reloadAll marks everything: what every cluster has, and what is known of this
-// one. A session may have been established with a server that lags behind the one
-// that the last image came from, hence the Sync.
-func (f *Follower) reloadAll(ctx context.Context, b *builder, generation uint64) error {
+// one. Another session may have been established with a server that lags behind the
+// one that the last image came from, hence the Sync.
+func (f *Follower) reloadAll(ctx context.Context, b *builder) error {
 	if err := f.cfg.Coordinator.Sync(ctx); err != nil {
 		return err
 	}
@@ -175,6 +175,5 @@ func (f *Follower) reloadAll(ctx context.Context, b *builder, generation uint64)
 	for path := range knownPaths(f.Image()) {
 		f.markLocked(path, m)
 	}
-	_ = generation
 	return nil
 }

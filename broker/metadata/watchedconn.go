@@ -15,10 +15,11 @@ import (
 // the events since the last zxid it has seen. That number moves on with every
 // answer, so events are lost when a request that waited was answered before the
 // library looked at the number, or when the connection goes again while the watches
-// are still being sent, in packets one after another. Instead of asking, this
-// connection answers itself: each watch fires. Whoever watches must read again,
-// which costs one round of pipelined reads, and sets the watch again, which keeps the
-// library from adding up watches of one node.
+// are still being sent, in packets one after another, between which other requests
+// are answered. So it does not ask: no watch survives a connection, and whoever
+// watches reads again, which costs one round of pipelined reads. What the library
+// remembers of former watches, and would add up for ever, it is made to forget by
+// events that nobody else hears of: their state is forgetting.
 //
 //	library ──setWatches(zxid, paths)──▶ watchedConn ──setWatches(zxid, none)──▶ server
 //	library ◀──event path, event path, ..., reply── watchedConn ◀──────reply──── server
@@ -56,7 +57,9 @@ const (
 	opSetWatches         = 101
 	eventDataChanged     = 3
 	eventChildrenChanged = 4
-	stateSyncConnected   = 3
+
+	// forgetting is the state in the events of a watchedConn. No server sends it.
+	forgetting = 1 << 20
 )
 
 func newWatchedConn(conn net.Conn, attempt time.Time) *watchedConn {
@@ -146,7 +149,7 @@ func (c *watchedConn) begin() error {
 	return nil
 }
 
-// events are the notifications that every watch of the list has fired.
+// events have the library forget every watch of the list.
 func (w watchedList) events() []byte {
 	var b []byte
 	for _, path := range w.data {
@@ -168,7 +171,7 @@ func appendEvent(b []byte, kind uint32, path string) []byte {
 	b = binary.BigEndian.AppendUint64(b, 0xffffffffffffffff)
 	b = binary.BigEndian.AppendUint32(b, 0)
 	b = binary.BigEndian.AppendUint32(b, kind)
-	b = binary.BigEndian.AppendUint32(b, stateSyncConnected)
+	b = binary.BigEndian.AppendUint32(b, forgetting)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(path)))
 	return append(b, path...)
 }

@@ -40,7 +40,7 @@ func exchange(t *testing.T, server net.Conn, want, answer []byte) {
 	}
 }
 
-// TestSetWatches sees every watch fire instead of being asked for.
+// TestSetWatches sees every watch be forgotten instead of asked for.
 func TestSetWatches(t *testing.T) {
 	client, server := net.Pipe()
 	defer server.Close()
@@ -73,7 +73,7 @@ func TestSetWatches(t *testing.T) {
 	write(frame(int32(5), int32(opSetWatches), int64(99), int32(1), "/a", int32(1), "/b", int32(2), "/c", "/d"))
 	write(frame(int32(6), int32(4), "/x", false))
 	event := func(kind int32, path string) []byte {
-		return frame(int32(-1), int64(-1), int32(0), kind, int32(3), path)
+		return frame(int32(-1), int64(-1), int32(0), kind, int32(forgetting), path)
 	}
 	read(event(eventDataChanged, "/a"))
 	read(event(eventDataChanged, "/b"))

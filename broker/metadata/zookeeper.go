@@ -189,7 +189,7 @@ func (z *ZooKeeper) event(e zk.Event) {
 	switch {
 	case e.Type == zk.EventSession:
 		z.sessionEvent(e)
-	case e.Type != zk.EventNotWatching && e.Path != "":
+	case e.State != forgetting && e.Type != zk.EventNotWatching && e.Path != "":
 		if path, ok := z.outside(e.Path); ok {
 			z.tell(Event{Path: path})
 		}

@@ -88,6 +88,7 @@ func (s *Session) disconnectLocked() {
 		return
 	}
 	s.down, s.up = true, make(chan struct{})
+	s.watches = map[fire]struct{}{}
 	s.tellLocked(metadata.Event{State: metadata.Disconnected})
 }
 
@@ -106,23 +107,8 @@ func (s *Session) reconnectLocked() {
 	if s.id == 0 {
 		s.tree.beginLocked(s)
 	}
-	watches := s.watches
-	s.watches = map[fire]struct{}{}
 	close(s.up)
 	s.tellLocked(metadata.Event{State: metadata.Connected})
-	for _, f := range slices.SortedFunc(maps.Keys(watches), compareFires) {
-		s.tellLocked(metadata.Event{Path: f.path})
-	}
-}
-
-func compareFires(a, b fire) int {
-	if a.path != b.path {
-		if a.path < b.path {
-			return -1
-		}
-		return 1
-	}
-	return int(a.kind) - int(b.kind)
 }
 
 func (s *Session) tellLocked(e metadata.Event) {

@@ -56,6 +56,7 @@ func Suite(t *testing.T, fresh func(t *testing.T) Space) {
 		{"States", (*suite).states},
 		{"Follow", (*suite).follow},
 		{"FollowCut", (*suite).followCut},
+		{"FollowCutMany", (*suite).followCutMany},
 		{"FollowExpire", (*suite).followExpire},
 		{"FollowRecreated", (*suite).followRecreated},
 	}
@@ -317,20 +318,27 @@ func (s *suite) cut() {
 	_, _, err = b.Children(s.ctx, "/l", true)
 	s.must(err)
 	s.Cut(b)
-	s.eventually("connection and events after it", func() bool {
-		return events.has(metadata.Event{State: metadata.Disconnected}) && events.has(metadata.Event{State: metadata.Connected}) &&
-			events.has(metadata.Event{Path: "/k"}) && events.has(metadata.Event{Path: "/absent"}) && events.has(metadata.Event{Path: "/l"})
+	s.eventually("connection", func() bool {
+		return events.has(metadata.Event{State: metadata.Disconnected}) && events.has(metadata.Event{State: metadata.Connected})
 	})
+	s.write(a, metadata.Set("/k", []byte("unseen"), 0))
+	s.must(b.Sync(s.ctx))
+	for _, e := range events.all() {
+		if e.Path != "" {
+			s.Errorf("event of %s, whose watch went with its connection", e.Path)
+		}
+	}
 	if b.Session() != session {
 		s.Errorf("session %v became %v", session, b.Session())
 	}
-	_, _, err = b.Get(s.ctx, "/k", false)
+	_, _, err = b.Get(s.ctx, "/k", true)
 	s.must(err)
-	s.write(b, metadata.Set("/k", nil, 0))
+	s.write(b, metadata.Set("/k", nil, 1))
+	s.eventually("event of the new connection", func() bool { return events.has(metadata.Event{Path: "/k"}) })
 }
 
 // cutMany cuts a connection with more watches than one message of the client holds,
-// while reads are under way.
+// while reads are under way, and sets the watches anew.
 func (s *suite) cutMany() {
 	const many = 3000
 	a, b := s.Open(), s.Open()
@@ -364,6 +372,15 @@ func (s *suite) cutMany() {
 	s.Cut(b)
 	s.Cut(b)
 	others.Wait()
+	s.must(b.Sync(s.ctx))
+	read(true)
+	for i := 0; i < many; i += 500 {
+		var ops []metadata.Op
+		for j := range 500 {
+			ops = append(ops, metadata.Set(name(i+j), []byte("new"), 0))
+		}
+		s.write(a, ops...)
+	}
 	s.eventually("all events", func() bool {
 		seen := map[string]bool{}
 		for _, e := range events.all() {

@@ -393,6 +393,33 @@ func (s *suite) followCut() {
 	}
 }
 
+// followCutMany has a connection go that more was watched on than one message of the
+// client holds, and changes all over it meanwhile. A Sync right after it shows them.
+func (s *suite) followCutMany() {
+	const topics, partitions = 12, 250
+	name := func(n int) string { return fmt.Sprintf("%0100d", n) }
+	a, b := s.client(), s.client()
+	for n := range topics {
+		s.makeTopic(a, name(n), partitions)
+	}
+	f := s.follower(b, false)
+	for round := range int32(8) {
+		s.Cut(b.Coordinator)
+		state := metadata.PartitionState{Leader: 1, LeaderEpoch: round + 1, ISR: []int32{1}}
+		var ops []metadata.Op
+		for n := range topics {
+			ops = append(ops, metadata.Set(metadata.StatePath(name(n), round), state.Encode(), 0))
+		}
+		s.write(a, ops...)
+		s.must(f.Sync(s.ctx))
+		for n := range topics {
+			if p := f.Image().Partition(name(n), round); p.LeaderEpoch != round+1 {
+				s.Errorf("round %d: topic %d is %+v", round, n, p)
+			}
+		}
+	}
+}
+
 func (s *suite) followExpire() {
 	a, b := s.client(), s.client()
 	s.makeTopic(a, "t", 5)

@@ -233,9 +233,6 @@ type fire struct {
 func (t *Tree) fireLocked(fired []fire) {
 	for _, id := range slices.Sorted(maps.Keys(t.sessions)) {
 		s := t.sessions[id]
-		if s.down {
-			continue // all of its watches fire when it comes back
-		}
 		for _, f := range fired {
 			if _, ok := s.watches[f]; ok {
 				delete(s.watches, f)
