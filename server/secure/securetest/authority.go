@@ -25,6 +25,8 @@ type Authority struct {
 	key  crypto.Signer
 	dir  string
 	n    int
+
+	above *Authority // nil: this is the top
 }
 
 // New makes an authority of a name, which keeps its files in a directory of
@@ -116,12 +118,20 @@ func (a *Authority) Write(t testing.TB, name, text string) string {
 	return name
 }
 
-// KeyStore writes a PEM file of a new certificate and its key.
+// KeyStore writes a PEM file of a new certificate and its key, and the authorities in between.
 func (a *Authority) KeyStore(t testing.TB, template *x509.Certificate) string {
 	t.Helper()
 	a.n++
 	p := a.Issue(t, template)
-	return a.Write(t, fmt.Sprintf("key%d.pem", a.n), p.KeyPEM()+p.CertPEM())
+	return a.Write(t, fmt.Sprintf("key%d.pem", a.n), p.KeyPEM()+p.CertPEM()+a.Chain())
+}
+
+// Chain is the text of the certificates from this authority up to the one below the top.
+func (a *Authority) Chain() string {
+	if a.above == nil {
+		return ""
+	}
+	return CertPEM(a.Cert) + a.above.Chain()
 }
 
 // TrustStore writes a PEM file of the authority's certificate.
