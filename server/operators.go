@@ -50,7 +50,7 @@ func (s *Server) secureAdmin() error {
 	if s.cfg.AdminNeedClientAuth {
 		settings.ClientAuth = secure.Need
 	}
-	source, err := secure.Open(settings, secure.Options{Logger: s.cfg.Logger.Named("tls")})
+	source, err := secure.Open(settings, secure.Options{Logger: s.cfg.Logger.Named("tls"), Patience: s.patience()})
 	if err != nil {
 		return fmt.Errorf("TLS of the AdminServer: %w", err)
 	}

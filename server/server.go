@@ -375,6 +375,7 @@ func (s *Server) close() error {
 		errs = append(errs, s.control.close())
 	}
 	close(s.stop)
+	s.security.abandon()
 	s.dropClients(everyone)
 	if s.pipeline.srv != nil {
 		s.pipeline.close()

@@ -15,6 +15,7 @@ import (
 
 	"holt/server/admin"
 	"holt/server/secure"
+	"holt/server/secure/revocation"
 	"holt/wire"
 )
 
@@ -109,7 +110,7 @@ func (s *Server) openTLS() error {
 	if !s.cfg.TLS.serves() {
 		return nil
 	}
-	source, err := secure.Open(s.cfg.TLS.Clients, secure.Options{Logger: s.cfg.Logger.Named("tls")})
+	source, err := secure.Open(s.cfg.TLS.Clients, secure.Options{Logger: s.cfg.Logger.Named("tls"), Patience: s.patience()})
 	if err != nil {
 		return fmt.Errorf("TLS for clients: %w", err)
 	}
@@ -120,13 +121,22 @@ func (s *Server) openTLS() error {
 	return nil
 }
 
+// patience is how long a handshake may wait for authorities to tell whether a certificate is revoked.
+func (s *Server) patience() time.Duration {
+	const most = 8 * time.Second
+	if d := time.Duration(s.cfg.HandshakeTimeoutMillis) * time.Millisecond; d > 0 {
+		return min(most, d)
+	}
+	return most
+}
+
 func (s *Server) openPeerTLS() error {
 	t := &s.cfg.TLS
 	if !t.peers() || len(s.cfg.Members) < 2 {
 		return nil
 	}
 	log := s.cfg.Logger.Named("tls")
-	source, err := secure.Open(t.Peers, secure.Options{Logger: log, Names: s.memberHosts})
+	source, err := secure.Open(t.Peers, secure.Options{Logger: log, Names: s.memberHosts, Patience: s.patience()})
 	if err != nil {
 		return err
 	}
@@ -172,6 +182,13 @@ func (s *Server) dialPeer(ctx context.Context, addr string) (net.Conn, error) {
 		return s.cfg.Dial(ctx, addr)
 	}
 	return s.security.peers.Dial(ctx, addr, s.cfg.Dial)
+}
+
+// abandon ends the waiting of handshakes for the outside.
+func (s *security) abandon() {
+	s.source.Abandon()
+	s.peerSource.Abandon()
+	s.adminSource.Abandon()
 }
 
 func (s *security) close() {
@@ -268,6 +285,30 @@ func (s *Server) exportTLS(e exporter) {
 	e.gauge("non_mtls_local_conn_count", "connections without TLS from this machine, while clients may use it", s.metrics.PlainLocal.Load())
 	exportEnd(e, "clients", s.security.source)
 	exportEnd(e, "members", s.security.peerSource)
+	s.exportRevocation(e)
+}
+
+// exportRevocation adds up what is asked for clients, members and the AdminServer.
+func (s *Server) exportRevocation(e exporter) {
+	var sum revocation.Stats
+	asks := false
+	for _, source := range []*secure.Source{s.security.source, s.security.peerSource, s.security.adminSource} {
+		r, ok := source.Revocation()
+		asks = asks || ok
+		sum.Passed += r.Passed
+		sum.Revoked += r.Revoked
+		sum.Undetermined += r.Undetermined
+		sum.Downloads += r.Downloads
+		sum.Failed += r.Failed
+	}
+	if !asks {
+		return
+	}
+	e.counter("holt_tls_revocation_passed", "handshakes whose certificates were found not to be revoked", sum.Passed)
+	e.counter("holt_tls_revocation_revoked", "handshakes refused for a revoked certificate", sum.Revoked)
+	e.counter("holt_tls_revocation_undetermined", "handshakes refused because no authority told whether a certificate is revoked", sum.Undetermined)
+	e.counter("holt_tls_revocation_downloads", "requests to authorities for CRLs and to OCSP responders", sum.Downloads)
+	e.counter("holt_tls_revocation_downloads_failed", "those of them that brought nothing", sum.Failed)
 }
 
 func exportEnd(e exporter, whose string, source *secure.Source) {

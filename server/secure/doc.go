@@ -28,12 +28,15 @@
 //
 // # Invariants
 //
+// Whoever asks for revocation to be checked (package revocation) has each handshake wait for it, in the
+// goroutine that makes it; accepting waits for none.
+//
 // Closing a Conn never waits for the peer: what cannot be written at once is not
 // written. A new file that cannot be used changes nothing. A server never asks for
 // certificates without authorities of the operator's choice: those of the system
 // would let in everybody who has bought a certificate.
 //
-// Left out: revocation lists and OCSP, BCFKS stores, Java classes that supply
+// Left out: BCFKS stores, Java classes that supply
 // an SSLContext; the ports (package server), the members (quorum/transport, which takes
 // any net.Conn).
 package secure

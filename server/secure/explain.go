@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"holt/server/secure/revocation"
 )
 
 // Explain turns the error of a handshake into what an operator needs: the cause
@@ -17,6 +19,10 @@ import (
 func Explain(err error) (cause, remedy string) {
 	if cause, remedy = explainCertificate(err); cause != "" {
 		return cause, remedy
+	}
+	var revoked *revocation.Error
+	if errors.As(err, &revoked) {
+		return revoked.Cause(), revoked.Remedy()
 	}
 	var record tls.RecordHeaderError
 	var op *net.OpError
@@ -46,7 +52,7 @@ func explainAlert(text string) (cause, remedy string) {
 	case strings.Contains(text, "certificate required"):
 		return "the peer asks for a certificate and this side has none", "set keyStore.location"
 	case strings.Contains(text, "certificate"):
-		return "the peer refuses this side's certificate: " + text, "put the authority of this certificate into the peer's trust store; see the peer's log for what it minds"
+		return "the peer refuses this side's certificate: " + text, "put the authority of this certificate into the peer's trust store, or renew it if it is revoked; see the peer's log for what it minds"
 	}
 	return "the peer refuses: " + text, "look at the peer's log"
 }

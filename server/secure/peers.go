@@ -61,7 +61,7 @@ func (p *Peers) Dial(ctx context.Context, addr string, dial func(context.Context
 	if err != nil {
 		host = addr
 	}
-	c := &dialed{Conn: Client(nc, p.source.Client(host)), peers: p}
+	c := &dialed{Conn: Client(nc, p.source.ClientContext(ctx, host)), peers: p}
 	if err := c.HandshakeContext(ctx); err != nil {
 		if ctx.Err() == nil {
 			p.refused("connection to peer failed: TLS handshake", nc.RemoteAddr(), err)

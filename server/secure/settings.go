@@ -53,6 +53,10 @@ type Settings struct {
 	CheckClientName bool
 	// ReverseDNS allows a client's host to be found by its address for that.
 	ReverseDNS bool
+	// CRL refuses peers whose certificate, or one above it, is revoked, or of which that cannot be
+	// told, by the lists that authorities publish. OCSP asks the authorities' responders
+	// first. See package revocation.
+	CRL, OCSP bool
 	// DetectTimeout is how long a port for TLS and plaintext waits for the first bytes
 	// that tell which; default 5 s.
 	DetectTimeout time.Duration
@@ -77,8 +81,6 @@ func (s *Settings) Detect() time.Duration {
 var (
 	// ErrUnknownKey is the cause of Set's error for a name that it does not know.
 	ErrUnknownKey = errors.New("no such setting of TLS")
-	// Whoever asks for revocation relies on it.
-	errRevocation = errors.New("revocation is not checked: use certificates of a short life")
 	errBCFKS      = errors.New("BCFKS stores cannot be read: convert it by keytool -importkeystore -deststoretype PKCS12")
 	errSupplier   = errors.New("a Java class, which Holt cannot load")
 )
@@ -117,12 +119,10 @@ func (s *Settings) Set(name, value string) error {
 		}
 		s.DetectTimeout = time.Duration(n) * time.Millisecond
 		return nil
-	case "crl", "ocsp":
-		var on bool
-		if err := setBool(value, func(v bool) { on = v }); err != nil || !on {
-			return err
-		}
-		return errRevocation
+	case "crl":
+		return setBool(value, func(on bool) { s.CRL = on })
+	case "ocsp":
+		return setBool(value, func(on bool) { s.OCSP = on })
 	case "context.supplier.class":
 		return errSupplier
 	case "sslProvider", "authProvider":
@@ -249,7 +249,7 @@ func (s Settings) String() string {
 	for _, flag := range []struct {
 		name string
 		on   bool
-	}{{"anyServerName", s.AnyServerName}, {"checkClientName", s.CheckClientName}, {"reverseDNS", s.ReverseDNS}, {"fixed", s.Fixed}} {
+	}{{"anyServerName", s.AnyServerName}, {"checkClientName", s.CheckClientName}, {"reverseDNS", s.ReverseDNS}, {"crl", s.CRL}, {"ocsp", s.OCSP}, {"fixed", s.Fixed}} {
 		if flag.on {
 			add(flag.name, "true")
 		}

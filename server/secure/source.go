@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"holt/server/secure/revocation"
 )
 
 // Options of a Source.
@@ -22,6 +25,9 @@ type Options struct {
 	// client's own, where that is checked: those of the members. Called for each
 	// handshake; nil: none.
 	Names func() []string
+	// Patience bounds how long a handshake waits for authorities to tell whether a certificate is
+	// revoked, where that is asked; default 8 s.
+	Patience time.Duration
 
 	read readFile // tests
 }
@@ -32,6 +38,10 @@ type Source struct {
 	opts     Options
 	current  atomic.Pointer[generation]
 	watch    *watcher // nil if the files are not looked at
+
+	revoked *revocation.Checker // nil if revocation is not asked about
+	asking  context.Context     // ended by Abandon
+	abandon context.CancelFunc
 }
 
 // generation is what one reading of the files gave. It never changes.
@@ -59,6 +69,10 @@ func Open(settings Settings, opts Options) (*Source, error) {
 		opts.read = osReadFile
 	}
 	s := &Source{settings: settings, opts: opts}
+	if settings.CRL || settings.OCSP {
+		s.revoked = revocation.New(revocation.Options{OCSP: settings.OCSP, Patience: opts.Patience})
+	}
+	s.asking, s.abandon = context.WithCancel(context.Background())
 	files := append(settings.KeyStore.files(), settings.TrustStore.files()...)
 	// What the files are is noted before they are read: a change in between
 	// is seen afterwards.
@@ -79,6 +93,22 @@ func Check(settings Settings) error {
 	settings.Fixed = true
 	_, err := Open(settings, Options{})
 	return err
+}
+
+// Abandon has the handshakes that wait for an authority fail, and those to come that would: for whoever is
+// about to close his connections and waits for their end. It may be called twice, and on nil.
+func (s *Source) Abandon() {
+	if s != nil {
+		s.abandon()
+	}
+}
+
+// Revocation counts what was asked about revocation; false if nothing is, and on nil.
+func (s *Source) Revocation() (revocation.Stats, bool) {
+	if s == nil || s.revoked == nil {
+		return revocation.Stats{}, false
+	}
+	return s.revoked.Stats(), true
 }
 
 // Close ends the source's goroutine and waits for it. Configurations that were
@@ -134,7 +164,12 @@ func (s *Source) Server() (*tls.Config, error) {
 			// Where the client is, only this call knows.
 			c, from := g.server.Clone(), hello.Conn.RemoteAddr()
 			c.SessionTicketsDisabled = true
-			c.VerifyConnection = func(cs tls.ConnectionState) error { return s.checkClientName(cs, from) }
+			c.VerifyConnection = func(cs tls.ConnectionState) error {
+				if err := s.checkClientName(cs, from); err != nil {
+					return err
+				}
+				return s.checkClientRevoked(cs)
+			}
 			return c, nil
 		},
 	}, nil
@@ -143,6 +178,7 @@ func (s *Source) Server() (*tls.Config, error) {
 func (s *Source) serverConfig(g *generation) *tls.Config {
 	c := s.baseConfig(g)
 	c.ClientCAs = g.roots
+	c.VerifyConnection = s.checkClientRevoked // of resumed sessions, too
 	switch s.settings.ClientAuth {
 	case Need:
 		c.ClientAuth = tls.RequireAndVerifyClientCert
@@ -168,10 +204,22 @@ func (s *Source) baseConfig(g *generation) *tls.Config {
 // Client returns the configuration for a connection to host, of the files as
 // they were read last.
 func (s *Source) Client(host string) *tls.Config {
+	return s.ClientContext(context.Background(), host)
+}
+
+// ClientContext is Client, but that a handshake that waits for an authority ends with ctx: crypto/tls does not
+// hand on the context that the handshake itself is under.
+func (s *Source) ClientContext(ctx context.Context, host string) *tls.Config {
 	g := s.current.Load()
 	c := g.client.Clone()
 	c.ServerName = host
-	c.VerifyConnection = func(cs tls.ConnectionState) error { return s.verifyServer(g, cs.PeerCertificates, host) }
+	c.VerifyConnection = func(cs tls.ConnectionState) error {
+		chains, err := s.verifyServer(g, cs.PeerCertificates, host)
+		if err != nil {
+			return err
+		}
+		return s.checkRevoked(ctx, chains)
+	}
 	return c
 }
 
@@ -185,11 +233,31 @@ func (s *Source) clientConfig(g *generation) *tls.Config {
 }
 
 // verifyServer is given host apart: the state of a connection has none for an address.
-func (s *Source) verifyServer(g *generation, peer []*x509.Certificate, host string) error {
-	if err := verifyChain(peer, g.roots, x509.ExtKeyUsageServerAuth); err != nil || s.settings.AnyServerName {
-		return err
+func (s *Source) verifyServer(g *generation, peer []*x509.Certificate, host string) ([][]*x509.Certificate, error) {
+	chains, err := verifyChain(peer, g.roots, x509.ExtKeyUsageServerAuth)
+	if err != nil || s.settings.AnyServerName {
+		return chains, err
 	}
-	return verifyHost(peer[0], host)
+	return chains, verifyHost(peer[0], host)
+}
+
+// checkClientRevoked is for a server: crypto/tls has verified the chains.
+func (s *Source) checkClientRevoked(cs tls.ConnectionState) error {
+	if len(cs.PeerCertificates) == 0 {
+		return nil // judged by ClientAuth
+	}
+	return s.checkRevoked(s.asking, cs.VerifiedChains)
+}
+
+// checkRevoked waits for authorities if need be, under the source's and the caller's time.
+func (s *Source) checkRevoked(ctx context.Context, chains [][]*x509.Certificate) error {
+	if s.revoked == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.asking, cancel)()
+	return s.revoked.Check(ctx, chains)
 }
 
 // Expires is when the first of this side's certificates ends; false without one.
@@ -203,19 +271,19 @@ func (s *Source) Expires() (time.Time, bool) {
 	return first, !first.IsZero()
 }
 
-func verifyChain(peer []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage) error {
+func verifyChain(peer []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage) ([][]*x509.Certificate, error) {
 	if len(peer) == 0 {
-		return errors.New("the peer has no certificate")
+		return nil, errors.New("the peer has no certificate")
 	}
 	between := x509.NewCertPool()
 	for _, c := range peer[1:] {
 		between.AddCert(c)
 	}
-	_, err := peer[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{usage}})
+	chains, err := peer[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{usage}})
 	if err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: peer, Err: err}
+		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: peer, Err: err}
 	}
-	return nil
+	return chains, nil
 }
 
 // checkClientName wants the certificate to name the client's address, or a host

@@ -73,8 +73,8 @@ func storeKeys(prefix string, settings func(*server.Config) *secure.Settings) []
 		{"clientHostnameVerification", "check that a client's certificate names its host; default false, true between members"},
 		{"allowReverseDnsLookup", "for that check, the host may be found by its address; default false"},
 		{"handshakeDetectionTimeoutMillis", "ms that a port for TLS and plaintext waits for the bytes that tell which; default 5000"},
-		{"crl", "refused when true: Holt does not check revocation"},
-		{"ocsp", "refused when true: Holt does not check revocation"},
+		{"crl", "true: refuse peers whose certificate is revoked, or of which that cannot be told, by the lists (CRL) that their authorities publish; default false"},
+		{"ocsp", "true: likewise, and ask the authorities' OCSP responders first; default false"},
 		{"context.supplier.class", "refused: a Java class"},
 	} {
 		keys = append(keys, key{name: prefix + k.name, check: text, help: k.help,

@@ -151,7 +151,7 @@ func (c *Config) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		host = address
 	}
-	conn := secure.Client(nc, c.source.Client(host))
+	conn := secure.Client(nc, c.source.ClientContext(ctx, host))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		cause, remedy := secure.Explain(err)
 		return nil, errors.Join(&HandshakeError{Address: address, Cause: cause, Remedy: remedy, err: err}, conn.Close())

@@ -50,7 +50,7 @@ func TestLoadRefuses(t *testing.T) {
 		"zookeeper.ssl.ciphersuites=NOT_A_SUITE":                                    "none of these cipher suites",
 		"zookeeper.ssl.trustStore.location=" + write(t, "empty.pem", "") + "\n":     "it is empty",
 		"zookeeper.ssl.trustStore.location=" + write(t, "text.pem", "hello") + "\n": "neither PEM nor JKS nor PKCS12",
-		"zookeeper.ssl.ocsp=true":                                                   "revocation is not checked",
+		"zookeeper.ssl.ocsp=yes":                                                    "neither true nor false",
 		"bad=\\u12":                                                                 `client.cfg:2: \u is not followed by four hexadecimal digits`,
 	} {
 		_, err := Load(write(t, "client.cfg", "zookeeper.client.secure=true\n"+text), Flags{})
