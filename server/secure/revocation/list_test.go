@@ -53,50 +53,6 @@ func refused(t *testing.T, err error, revoked bool, texts ...string) {
 	}
 }
 
-// scopeOf is an issuing distribution point extension: an address ("" for none) and flags by their tags.
-func scopeOf(t *testing.T, address string, flags ...int) pkix.Extension {
-	t.Helper()
-	var body []byte
-	add := func(v asn1.RawValue) {
-		der, err := asn1.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body = append(body, der...)
-	}
-	if address != "" {
-		uri, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(address)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		full, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: uri})
-		if err != nil {
-			t.Fatal(err)
-		}
-		add(asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: full})
-	}
-	for _, tag := range flags {
-		value := []byte{0xff}
-		if tag == someReasons {
-			value = []byte{6, 0x40}
-		}
-		add(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: value})
-	}
-	der, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: der}
-}
-
-const (
-	onlyUsers       = 1
-	onlyAuthorities = 2
-	someReasons     = 3
-	indirect        = 4
-	onlyAttributes  = 5
-)
-
 // TestLists is what a list, or the lack of one, does to a certificate that is not revoked, or is.
 func TestLists(t *testing.T) {
 	type setting struct {
@@ -182,13 +138,13 @@ func TestLists(t *testing.T) {
 			other := securetest.New(t, "ours").Publish(t)
 			s.leaf.CRLDistributionPoints = []string{other.CRL()}
 		}, refuse: "not signed by the certificate's authority", blind: true},
-		"for users":           {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, "", onlyUsers) })},
-		"for authorities":     {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, "", onlyAuthorities) }), refuse: "of another kind", blind: true},
-		"for attributes":      {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, "", onlyAttributes) }), refuse: "of another kind", blind: true},
-		"for some reasons":    {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, "", someReasons) }), refuse: "some reasons", blind: true},
-		"indirect":            {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, "", indirect) }), refuse: "indirect", blind: true},
-		"for this address":    {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, s.p.CRL(), onlyUsers) })},
-		"for another address": {set: extend(func(s *setting) pkix.Extension { return scopeOf(t, s.p.CRL()+"2") }), refuse: "another address", blind: true},
+		"for users":           {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, "", securetest.OnlyUsers) })},
+		"for authorities":     {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, "", securetest.OnlyAuthorities) }), refuse: "of another kind", blind: true},
+		"for attributes":      {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, "", securetest.OnlyAttributes) }), refuse: "of another kind", blind: true},
+		"for some reasons":    {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, "", securetest.SomeReasons) }), refuse: "some reasons", blind: true},
+		"indirect":            {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, "", securetest.Indirect) }), refuse: "indirect", blind: true},
+		"for this address":    {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, s.p.CRL(), securetest.OnlyUsers) })},
+		"for another address": {set: extend(func(s *setting) pkix.Extension { return securetest.Scope(t, s.p.CRL()+"2") }), refuse: "another address", blind: true},
 		"a delta": {set: extend(func(s *setting) pkix.Extension {
 			return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}
 		}), refuse: "critical extension 2.5.29.27", blind: true},

@@ -3,12 +3,14 @@ package securetest
 import (
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"io"
 	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -110,8 +112,8 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		instead(w, r)
 	case r.URL.Path == "/crl":
 		p.send(w, p.List())
-	case r.URL.Path == "/ocsp":
-		question, err := io.ReadAll(r.Body)
+	case strings.HasPrefix(r.URL.Path, "/ocsp"):
+		question, err := question(r)
 		if err != nil {
 			p.t.Errorf("read a question: %v", err)
 		}
@@ -119,6 +121,14 @@ func (p *Publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// question is in the body, or in the path (RFC 6960, A.1).
+func question(r *http.Request) ([]byte, error) {
+	if r.Method == http.MethodPost {
+		return io.ReadAll(r.Body)
+	}
+	return base64.StdEncoding.DecodeString(strings.TrimPrefix(r.URL.Path, "/ocsp/"))
 }
 
 func (p *Publisher) send(w http.ResponseWriter, body []byte) {
