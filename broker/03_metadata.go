@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -178,11 +179,8 @@ func (c *call) makeMissing(req *kmsg.MetadataRequest) {
 	defer cancel()
 	c.failedAuto = map[string]kerror.Code{}
 	for _, name := range missing {
-		if checkTopicName(name) != "" || !c.mayCreate(name) {
-			continue
-		}
-		if r := c.makeTopic(ctx, c.internalOr(newTopic{name: name, partitions: -1, replicas: -1})); !r.ok() && r.code != kerror.TopicAlreadyExists {
-			c.failedAuto[name] = autoCode(r.code)
+		if code := c.makeAsked(ctx, name); code != kerror.OK {
+			c.failedAuto[name] = code
 		}
 	}
 	for _, name := range missing {
@@ -191,6 +189,22 @@ func (c *call) makeMissing(req *kmsg.MetadataRequest) {
 		}
 	}
 	c.image = c.applied.get()
+}
+
+// makeAsked makes one topic that a client named, or says why not. A name that cannot be and a client
+// that may not are final: nobody waits for such a topic.
+func (c *call) makeAsked(ctx context.Context, name string) kerror.Code {
+	switch {
+	case checkTopicName(name) != "":
+		return kerror.InvalidTopicException
+	case !c.mayCreate(name):
+		return kerror.TopicAuthorizationFailed
+	}
+	r := c.makeTopic(ctx, c.internalOr(newTopic{name: name, partitions: -1, replicas: -1}))
+	if r.ok() || r.code == kerror.TopicAlreadyExists {
+		return kerror.OK
+	}
+	return autoCode(r.code)
 }
 
 // autoCreateMillis bounds the making of topics that clients did not ask to make.
