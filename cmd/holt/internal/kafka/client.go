@@ -144,6 +144,7 @@ func (c *connection) secure() ([]kgo.Opt, error) {
 type session struct {
 	client *kgo.Client
 	admin  *kadm.Client
+	abort  context.CancelFunc // ends all that client still asks, so that close need not wait for it
 }
 
 // open connects, with options beyond those of the connection. It fails at once
@@ -153,13 +154,17 @@ func (c *connection) open(ctx context.Context, more ...kgo.Opt) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(opts, more...)...)
+	// A signal that ends ctx does not end what is under way: it has c.timeout to come to an end.
+	life, abort := context.WithCancel(context.WithoutCancel(ctx))
+	client, err := kgo.NewClient(append(append(opts, kgo.WithContext(life)), more...)...)
 	if err != nil {
+		abort()
 		return nil, &Failure{codeUsage, err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
+		abort()
 		client.Close()
 		if code := codeOf(err); code == codeDenied {
 			return nil, failure(err, "log in")
@@ -169,10 +174,13 @@ func (c *connection) open(ctx context.Context, more ...kgo.Opt) (*session, error
 	}
 	admin := kadm.NewClient(client)
 	admin.SetTimeoutMillis(int32(c.timeout.Milliseconds()))
-	return &session{client, admin}, nil
+	return &session{client, admin, abort}, nil
 }
 
-func (s *session) close() { s.client.Close() }
+func (s *session) close() {
+	s.client.Close()
+	s.abort()
+}
 
 // with runs do with a session and a context that ends after the timeout.
 func (c *connection) with(ctx context.Context, do func(context.Context, *kadm.Client) error) error {

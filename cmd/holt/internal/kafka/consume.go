@@ -35,7 +35,8 @@ func (w World) consume() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "consume TOPIC...",
 		Short: "Read records",
-		Long: `Read records, to the end that the topic has now, or with --follow for ever.
+		Long: `Read records, to the end that the topic has now, or with --follow for ever. With
+-o end, where there is nothing before the end, it is as with --follow.
 
 The layout of --format knows %t topic, %p partition, %o offset, %k key, %v value,
 %h{%k=%v } headers, %H how many, %d timestamp in milliseconds or %d{go#RFC3339#},
@@ -237,12 +238,20 @@ func (c *consuming) run(ctx context.Context, topics []string) error {
 	if commitErr := s.client.CommitMarkedOffsets(ctx); err == nil {
 		err = failure(commitErr, "commit offsets of group %s", c.flags.group)
 	}
-	return errors.Join(err, failure(s.client.LeaveGroupContext(ctx), "leave group %s", c.flags.group))
+	leaveErr := s.client.LeaveGroupContext(ctx)
+	if leaveErr != nil {
+		// The group may be gathering members, for as long as these take: the client library would
+		// wait for that to end.
+		s.abort()
+	}
+	return errors.Join(err, failure(leaveErr, "leave group %s", c.flags.group))
 }
 
 // poll reads until enough was read or the context ends.
 func (c *consuming) poll(ctx context.Context, client *kgo.Client) error {
 	progress := time.Now()
+	// Whoever has polled keeps the group from rebalancing until allowed, and cannot leave it before.
+	defer client.AllowRebalance()
 	for {
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)

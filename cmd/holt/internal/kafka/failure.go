@@ -9,7 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Exit codes of a Failure, by what a script would do about it.
@@ -22,6 +21,9 @@ const (
 	codeUnreachable = 7 // or no answer in time
 	codePartial     = 8 // some of several were done
 )
+
+// errNoAnswer says that brokers did not answer in time.
+var errNoAnswer = errors.New("no answer")
 
 // Failure is an error that knows the exit code it asks for.
 type Failure struct {
@@ -52,7 +54,7 @@ func codeOf(err error) int {
 		return codeDenied
 	}
 	var network net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kerr.RequestTimedOut) ||
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errNoAnswer) || errors.Is(err, kerr.RequestTimedOut) ||
 		errors.As(err, &network) {
 		return codeUnreachable
 	}

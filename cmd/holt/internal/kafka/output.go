@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,6 +50,9 @@ func writeJSON(w io.Writer, data any) error {
 	e.SetIndent("", "  ")
 	return e.Encode(data)
 }
+
+// topicID is an id as Kafka's tools, its files and the tree have it.
+func topicID(id kadm.TopicID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 // ids prints broker ids as 1,2,3.
 func ids(list []int32) string {

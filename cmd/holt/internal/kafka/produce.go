@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,13 +78,18 @@ func (b *base) runProduce(ctx context.Context, topic string, f *produceFlags) er
 	if err != nil {
 		return err
 	}
-	s, err := b.open(ctx, append(opts, kgo.DefaultProduceTopic(topic), kgo.RecordDeliveryTimeout(b.timeout))...)
+	s, err := b.open(ctx, append(opts, kgo.DefaultProduceTopic(topic))...)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	p := &producing{base: b, client: s.client}
-	err = p.send(ctx, next, func(r *kgo.Record) {
+	// A signal ends the reading; what was read is still written, as long as answers come.
+	life, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	p := &producing{base: b, client: s.client, stop: stop, giveUp: giveUp}
+	err = p.send(life, reading, readAhead(reading, next), func(r *kgo.Record) {
 		r.Headers = append(r.Headers, headers...)
 		if f.key != "" {
 			r.Key = []byte(f.key)
@@ -95,23 +101,37 @@ func (b *base) runProduce(ctx context.Context, topic string, f *produceFlags) er
 			r.Value = nil
 		}
 	})
-	if err == nil && f.tombstone && p.sent == 0 && f.key != "" {
-		r := &kgo.Record{Key: []byte(f.key), Headers: headers, Partition: max(f.partition, 0)}
-		err = p.send(ctx, once(r), func(*kgo.Record) {})
+	if err == nil && reading.Err() == nil && f.tombstone && p.sent == 0 && f.key != "" {
+		p.produce(life, &kgo.Record{Key: []byte(f.key), Headers: headers, Partition: max(f.partition, 0)})
 	}
-	return p.finish(ctx, topic, err)
+	return p.finish(life, topic, err)
 }
 
-// once yields r and then the end.
-func once(r *kgo.Record) func() (*kgo.Record, error) {
-	return func() (*kgo.Record, error) {
-		if r == nil {
-			return nil, io.EOF
+// read is a record that was read, or why none was.
+type read struct {
+	record *kgo.Record
+	err    error // io.EOF at the end
+}
+
+// readAhead reads in a goroutine of its own, since a read of a terminal or a pipe cannot be ended: who
+// waits for a record need not. The goroutine ends with the input, or with the first record that
+// comes after ctx has ended; otherwise with the process.
+func readAhead(ctx context.Context, next func() (*kgo.Record, error)) <-chan read {
+	out := make(chan read, 64) // full: reading waits
+	go func() {
+		for {
+			r, err := next()
+			select {
+			case out <- read{r, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
 		}
-		out := r
-		r = nil
-		return out, nil
-	}
+	}()
+	return out
 }
 
 // options are those of kgo that f asks for.
@@ -133,10 +153,26 @@ func (f *produceFlags) options() ([]kgo.Opt, error) {
 		return nil, usage("--compression %s: not none, gzip, snappy, lz4 or zstd", f.compression)
 	}
 	opts = append(opts, kgo.ProducerBatchCompression(codec))
-	if f.partition >= 0 {
+	if f.partition < -1 {
+		return nil, usage("--partitions %d: not a partition, nor -1", f.partition)
+	}
+	if f.partition >= 0 || readsPartition(f.format) {
 		opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	}
 	return opts, nil
+}
+
+// readsPartition reports whether a layout says which partition a record is for.
+func readsPartition(format string) bool {
+	for i := 0; i+1 < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		if i++; format[i] == 'p' {
+			return true
+		}
+	}
+	return false
 }
 
 // reader returns what reads the next record from in, until io.EOF.
@@ -190,34 +226,66 @@ func parseHeaders(list []string) ([]kgo.RecordHeader, error) {
 type producing struct {
 	*base
 	client *kgo.Client
+	stop   context.CancelFunc      // ends the reading
+	giveUp context.CancelCauseFunc // ends what is under way
 	sent   int
 
-	mu    sync.Mutex
-	done  int   // guarded by mu
-	first error // of the first record that failed; guarded by mu
+	mu sync.Mutex
+	// stall gives up when no answer came for the timeout. The client library's own limit counts from
+	// the time that a record bears, which may be long ago. It runs while records are under way.
+	// It and what follows are guarded by mu.
+	stall    *time.Timer
+	underWay int
+	done     int
+	first    error // of the first record that failed
 }
 
-// send hands records over until there are no more or one has failed.
-func (p *producing) send(ctx context.Context, next func() (*kgo.Record, error), dress func(*kgo.Record)) error {
-	for p.failed() == nil && ctx.Err() == nil {
-		r, err := next()
-		if errors.Is(err, io.EOF) {
+// send hands records over until there are no more, one has failed or reading has ended. Those
+// handed over end with life.
+func (p *producing) send(life, reading context.Context, from <-chan read, dress func(*kgo.Record)) error {
+	for {
+		select {
+		case in := <-from:
+			if errors.Is(in.err, io.EOF) {
+				return nil
+			}
+			if in.err != nil {
+				return fmt.Errorf("read record %d: %w", p.sent+1, in.err)
+			}
+			dress(in.record)
+			p.produce(life, in.record)
+		case <-reading.Done():
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("read record %d: %w", p.sent+1, err)
-		}
-		dress(r)
-		p.sent++
-		p.client.Produce(ctx, r, p.delivered)
 	}
-	return nil
 }
 
-func (p *producing) failed() error {
+// produce hands one record over.
+func (p *producing) produce(life context.Context, r *kgo.Record) {
+	p.sent++
+	p.await(1)
+	p.client.Produce(life, r, func(r *kgo.Record, err error) {
+		if err != nil && life.Err() != nil {
+			err = context.Cause(life)
+		}
+		p.await(-1)
+		p.delivered(r, err)
+	})
+}
+
+// await counts records under way, and has the patience begin anew when an answer came.
+func (p *producing) await(more int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.first
+	p.underWay += more
+	switch {
+	case p.underWay == 0:
+		p.stall.Stop()
+	case p.stall == nil:
+		p.stall = time.AfterFunc(p.timeout, func() { p.giveUp(fmt.Errorf("%w within %v", errNoAnswer, p.timeout)) })
+	case more < 0 || p.underWay == 1:
+		p.stall.Reset(p.timeout)
+	}
 }
 
 func (p *producing) delivered(r *kgo.Record, err error) {
@@ -228,6 +296,7 @@ func (p *producing) delivered(r *kgo.Record, err error) {
 		p.done++
 	case p.first == nil:
 		p.first = err
+		p.stop()
 	}
 	if err == nil && p.output == "json" {
 		line, _ := json.Marshal(struct {
@@ -240,10 +309,10 @@ func (p *producing) delivered(r *kgo.Record, err error) {
 	}
 }
 
-// finish waits for what is under way and says what became of all.
-func (p *producing) finish(ctx context.Context, topic string, err error) error {
-	if flushErr := p.client.Flush(ctx); err == nil {
-		err = flushErr
+// finish waits for what is under way, until life ends, and says what became of all.
+func (p *producing) finish(life context.Context, topic string, err error) error {
+	if flushErr := p.client.Flush(life); err == nil && flushErr != nil {
+		err = context.Cause(life)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

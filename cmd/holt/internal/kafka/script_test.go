@@ -55,8 +55,8 @@ func TestScripts(t *testing.T) {
 		re   *regexp.Regexp
 		with string
 	}{
-		{regexp.MustCompile(`\bid [A-Za-z0-9_+/=-]{22,24}`), "id <id>"},
-		{regexp.MustCompile(`"id": "[A-Za-z0-9_=+/-]{22,24}"`), `"id": "<id>"`},
+		{regexp.MustCompile(`\bid [A-Za-z0-9_-]{22}\b`), "id <id>"},
+		{regexp.MustCompile(`"id": "[A-Za-z0-9_-]{22}"`), `"id": "<id>"`},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "<time>"},
 		{regexp.MustCompile(`"timestamp":\d+`), `"timestamp":<time>`},
 		{regexp.MustCompile(`"port": \d+`), `"port": <port>`},

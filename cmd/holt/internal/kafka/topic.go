@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -117,7 +119,8 @@ func (w World) topicDelete() *cobra.Command {
 		var all outcomes
 		t := table{head: []string{"TOPIC", "DONE"}}
 		deleted := []string{}
-		for _, r := range res.Sorted() {
+		for _, name := range slices.Sorted(maps.Keys(res)) {
+			r := res[name]
 			if missingIsFine && codeOf(r.Err) == codeNotFound {
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,7 @@ func (w World) topicAlter() *cobra.Command {
 		var all outcomes
 		t := table{head: []string{"TOPIC", "DONE"}}
 		changed := []string{}
+		slices.SortFunc(res, func(a, b kadm.AlterConfigsResponse) int { return strings.Compare(a.Name, b.Name) })
 		for _, r := range res {
 			all.add(message(r.Err, r.ErrMessage), "change settings of topic %s", r.Name)
 			if r.Err == nil {

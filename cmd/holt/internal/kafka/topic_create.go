@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -67,7 +69,8 @@ func (b *base) createTopics(ctx context.Context, adm *kadm.Client, topics []stri
 	var all outcomes
 	t := table{head: []string{"TOPIC", "PARTITIONS", "REPLICAS", "DONE"}}
 	list := []createdTopic{}
-	for _, r := range res.Sorted() {
+	for _, name := range slices.Sorted(maps.Keys(res)) {
+		r := res[name]
 		existed := f.ifNotExists && errors.Is(r.Err, kerr.TopicAlreadyExists)
 		if existed {
 			r.Err = nil
@@ -84,7 +87,7 @@ func (b *base) createTopics(ctx context.Context, adm *kadm.Client, topics []stri
 		case f.dryRun:
 			done = "would be created"
 		default:
-			c.ID = r.ID.String()
+			c.ID = topicID(r.ID)
 		}
 		list = append(list, c)
 		if existed {

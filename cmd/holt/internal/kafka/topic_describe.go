@@ -87,7 +87,7 @@ func describeTopics(ctx context.Context, adm *kadm.Client, topics []string, allC
 	configs, _ := adm.DescribeTopicConfigs(ctx, topics...)
 	list := []describedTopic{}
 	for _, d := range meta.Topics.Sorted() {
-		out := describedTopic{Name: d.Topic, ID: d.ID.String(), Internal: d.IsInternal}
+		out := describedTopic{Name: d.Topic, ID: topicID(d.ID), Internal: d.IsInternal}
 		under, leaderless, size := 0, 0, int64(0)
 		for _, p := range d.Partitions.Sorted() {
 			dp := describedPartition{Partition: p.Partition, Leader: p.Leader, Epoch: p.LeaderEpoch, Replicas: p.Replicas, ISR: p.ISR,
