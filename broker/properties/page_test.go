@@ -35,8 +35,6 @@ const pageHead = `# Configuration of the broker
 
 Generated from the code by ` + "`make docs`" + `; a test keeps it true.
 
-The broker itself cannot be started yet; this is what its configuration will mean.
-
 ` + "`holt broker server.properties`" + ` reads the file of an Apache Kafka 3.9 broker in ZooKeeper mode as it is. An unknown key or a bad value is refused with file, line, cause
 and remedy. Before the name of a setting that begins with ` + "`ssl.`" + ` or ` + "`sasl.`" + `, and before ` + "`max.connections`, `max.connection.creation.rate` and `connections.max.reauth.ms`" + `,
 may stand ` + "`listener.name.NAME.`" + `, with the listener's name in lower case, and then it is for that listener alone; ` + "`sasl.jaas.config`" + ` and ` + "`connections.max.reauth.ms`" + ` may also have the
