@@ -54,10 +54,12 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 }
 
 // startTree opens the tree and learns, or makes, what identifies the cluster.
-func (b *Broker) startTree(ctx context.Context) (err error) {
-	if b.tree, err = b.cfg.Coordinator(ctx); err != nil {
-		return err
+func (b *Broker) startTree(ctx context.Context) error {
+	tree, err := b.cfg.Coordinator(ctx)
+	if err != nil {
+		return err // tree may be a nil pointer in an interface that is not nil
 	}
+	b.tree = tree
 	b.client = metadata.NewClient(b.tree)
 	if err := b.client.EnsurePaths(ctx); err != nil {
 		return err
