@@ -3,7 +3,9 @@ package properties
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"holt/broker"
@@ -193,11 +195,11 @@ func (r *reader) finish() {
 	r.identity(l)
 	r.zookeeper(l)
 	r.listeners(l)
-	r.cfg.LogDirs = setting.Words(l.BrokerText("log.dirs"))
-	if len(r.cfg.LogDirs) == 0 {
-		r.cfg.LogDirs = setting.Words(l.BrokerText("log.dir"))
-	}
+	r.logDirs(l)
 	r.cfg.MetricsAddr = l.BrokerText("metrics.listener")
+	if _, _, err := net.SplitHostPort(r.cfg.MetricsAddr); r.cfg.MetricsAddr != "" && err != nil {
+		r.failKey("metrics.listener", fmt.Sprintf("metrics.listener=%s is not host:port", r.cfg.MetricsAddr), "write for example metrics.listener=127.0.0.1:7070")
+	}
 	if len(r.errs) > 0 {
 		return // what follows would repeat them in other words
 	}
@@ -205,6 +207,29 @@ func (r *reader) finish() {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			r.errs = append(r.errs, &Error{File: r.path, Cause: line})
 		}
+	}
+}
+
+// logDirs reads where the data is. One directory under two names would be opened twice: locks of files
+// do not keep a process from itself. Kafka: LogManager.createAndValidateLogDirs.
+func (r *reader) logDirs(l *setting.Layers) {
+	r.cfg.LogDirs = setting.Words(l.BrokerText("log.dirs"))
+	if len(r.cfg.LogDirs) == 0 {
+		r.cfg.LogDirs = setting.Words(l.BrokerText("log.dir"))
+	}
+	seen := map[string]string{}
+	for _, dir := range r.cfg.LogDirs {
+		at := dir
+		if abs, err := filepath.Abs(dir); err == nil {
+			at = abs
+		}
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			at = real
+		}
+		if other, twice := seen[at]; twice {
+			r.failKey("log.dirs", fmt.Sprintf("log.dirs: %s and %s are one directory", other, dir), "name each once")
+		}
+		seen[at] = dir
 	}
 }
 

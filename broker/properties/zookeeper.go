@@ -1,7 +1,9 @@
 package properties
 
 import (
+	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,8 +27,13 @@ func (r *reader) zookeeper(l *setting.Layers) {
 		return
 	}
 	for _, server := range setting.Words(connect) {
-		if _, _, err := net.SplitHostPort(server); err != nil {
-			server = net.JoinHostPort(strings.Trim(server, "[]"), "2181")
+		_, port, err := net.SplitHostPort(server)
+		if err != nil {
+			port = "2181"
+			server = net.JoinHostPort(strings.Trim(server, "[]"), port)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			r.failKey("zookeeper.connect", fmt.Sprintf("zookeeper.connect: port %q of %s is not a number from 1 to 65535", port, server), "write host:port,host:port/path")
 		}
 		zk.Servers = append(zk.Servers, server)
 	}
