@@ -2,7 +2,9 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,10 +37,10 @@ type cache[T remembered] struct {
 
 // slot is one address's.
 type slot[T remembered] struct {
-	// turn holds one token. Who has it may look at the three below, and download: the others
-	// wait for that instead of doing it, too.
+	have atomic.Pointer[T] // nil: nothing. Whoever has the turn changes it
+	// turn holds one token. Who has it may look at the two below, and download: the others
+	// take what there is meanwhile, or wait for that instead of doing it, too.
 	turn  chan struct{}
-	have  *T // nil: nothing
 	asked time.Time
 	err   error // of the last download
 
@@ -60,34 +62,50 @@ func (c *cache[T]) get(ctx context.Context, key string, download func(old T) (T,
 	s := c.slot(key)
 	select {
 	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return none, errPatience
+	default:
+		// Somebody downloads. One handshake in half a minute may wait for a slow authority, but not all.
+		if have, ok := s.valid(c.now()); ok {
+			return have, nil
+		}
+		select {
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return none, errPatience
+		}
 	}
-	now := c.now()
-	if s.stale(now) {
+	defer func() { <-s.turn }()
+	if s.stale(c.now()) {
 		c.renew(ctx, key, s, download)
 	}
-	switch {
-	case s.have != nil && (*s.have).valid(now):
-		return *s.have, nil
-	case s.err != nil:
-		return none, s.err
+	if have, ok := s.valid(c.now()); ok {
+		return have, nil
 	}
-	return none, errPatience
+	if s.err == nil {
+		s.err = errors.New("it has just become out of date")
+	}
+	return none, s.err
+}
+
+// valid is what there is, if that is good at the time.
+func (s *slot[T]) valid(now time.Time) (have T, ok bool) {
+	if p := s.have.Load(); p != nil && (*p).valid(now) {
+		return *p, true
+	}
+	return have, false
 }
 
 // stale says whether to ask: long after the last time, or when what that gave is good no more.
 func (s *slot[T]) stale(now time.Time) bool {
+	_, valid := s.valid(now)
 	age := now.Sub(s.asked)
-	return s.asked.IsZero() || age < 0 || age >= recheck || s.err == nil && !(*s.have).valid(now)
+	return s.asked.IsZero() || age < 0 || age >= recheck || s.err == nil && !valid
 }
 
 // renew downloads. The caller has the slot's turn.
 func (c *cache[T]) renew(ctx context.Context, key string, s *slot[T], download func(old T) (T, error)) {
 	var old T
-	if s.have != nil {
-		old = *s.have
+	if p := s.have.Load(); p != nil {
+		old = *p
 	}
 	fresh, err := download(old)
 	s.err = err
@@ -97,7 +115,7 @@ func (c *cache[T]) renew(ctx context.Context, key string, s *slot[T], download f
 	}
 	s.asked = c.now()
 	if err == nil {
-		s.have = &fresh
+		s.have.Store(&fresh)
 		c.grown(key, s, fresh.size())
 	}
 }

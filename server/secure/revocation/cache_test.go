@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"math/big"
 	"net/http"
 	"sync"
 	"testing"
@@ -201,5 +202,80 @@ func TestBounded(t *testing.T) {
 	lists, _, bytes := c.Cached()
 	if one := bytes / lists; lists != revocation.ListsMax || one < 100 || one > 1000 {
 		t.Errorf("%d lists of %d bytes", lists, bytes)
+	}
+}
+
+// TestSlowRenewal holds up the one handshake that asks again, not the others, as long as the old list is good.
+func TestSlowRenewal(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	p := ca.Publish(t)
+	leaf := ca.Issue(t, p.Template("client")).Cert
+	now := newClock()
+	c := revocation.New(revocation.Options{Patience: time.Minute}.WithNow(now.read).WithLimits(0, 0, time.Minute))
+	if err := check(c, leaf, ca.Cert); err != nil {
+		t.Fatal(err)
+	}
+	now.pass(revocation.Recheck)
+	p.Revoke(leaf)
+	arrived, release := make(chan struct{}), make(chan struct{})
+	p.Instead(func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-release
+		say(w, string(p.List()))
+	})
+	asks := make(chan error, 1)
+	go func() { asks <- check(c, leaf, ca.Cert) }()
+	<-arrived
+	if err := check(c, leaf, ca.Cert); err != nil {
+		t.Errorf("while another asks: %v", err)
+	}
+	close(release)
+	refused(t, <-asks, true)
+	refused(t, check(c, leaf, ca.Cert), true)
+}
+
+// TestHostIsDown has many certificates name a responder that nobody can reach: one of them is told so by the network,
+// the others at once, and their list decides.
+func TestHostIsDown(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	p := ca.Publish(t)
+	now := newClock()
+	c := revocation.New(revocation.Options{OCSP: true}.WithNow(now.read))
+	gone := unreachable(t)
+	visit := func() {
+		t.Helper()
+		template := p.Template("client")
+		template.OCSPServer = []string{gone}
+		if err := check(c, ca.Issue(t, template).Cert, ca.Cert); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 20 {
+		visit()
+	}
+	if s := c.Stats(); s.Downloads != 2 || s.Failed != 1 {
+		t.Errorf("the responder and the list were asked like this: %+v", s)
+	}
+	now.pass(revocation.DownFor)
+	visit()
+	if s := c.Stats(); s.Failed != 2 {
+		t.Errorf("not tried again: %+v", s)
+	}
+}
+
+// BenchmarkCheck is a handshake's part when the list is there.
+func BenchmarkCheck(b *testing.B) {
+	ca := securetest.New(b, "ours")
+	p := ca.Publish(b)
+	for range 1000 {
+		p.Revoke(&x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano())})
+	}
+	chains := []certs{{ca.Issue(b, p.Template("client")).Cert, ca.Cert}}
+	c := revocation.New(revocation.Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.Check(context.Background(), chains); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

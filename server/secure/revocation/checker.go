@@ -58,7 +58,7 @@ func New(o Options) *Checker {
 		o.now = time.Now
 	}
 	c := &Checker{opts: o, lists: newCache[*list](listsMax, listsBytesMax, o.now), answers: newCache[*answer](answersMax, 0, o.now)}
-	c.fetch = newFetcher(o.limit, &c.stats)
+	c.fetch = newFetcher(o.limit, &c.stats, o.now)
 	return c
 }
 
@@ -175,7 +175,8 @@ func (c *Checker) fetchList(ctx context.Context, url string, by issuer, old *lis
 	if err != nil {
 		return nil, err
 	}
-	if got.same {
+	sum := sha256.Sum256(got.body)
+	if got.same || old != nil && sum == old.sum { // not every server knows conditions
 		return old, old.current(c.opts.now())
 	}
 	l, err := parseList(got.body, by)
@@ -185,7 +186,7 @@ func (c *Checker) fetchList(ctx context.Context, url string, by issuer, old *lis
 	if old != nil && l.from.Before(old.from) {
 		return old, old.current(c.opts.now()) // a list from before, which anybody on the way can send
 	}
-	l.seen = got.seen
+	l.seen, l.sum = got.seen, sum
 	return l, l.current(c.opts.now())
 }
 

@@ -27,8 +27,9 @@
 //
 // As with Java, what was had within 30 s is not asked for again, nor is what could not be had.
 // After that the next handshake asks, lists by If-None-Match and If-Modified-Since.
-// Differs from ZooKeeper: when nothing can be had then, the old list or answer stands until its next update. And
-// answers of responders are remembered likewise, where Java asks for each handshake.
+// Differs from ZooKeeper: when nothing can be had then, the old list or answer stands until its next update, and so
+// it does for the other handshakes while one asks. Answers of responders are remembered likewise, where Java asks for
+// each handshake. A host that could not be reached is left alone for 5 s, whoever's certificate names it.
 //
 // # Goroutines and locks
 //

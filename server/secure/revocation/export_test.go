@@ -16,6 +16,7 @@ func (o Options) WithLimits(list, answer int64, wait time.Duration) Options {
 const (
 	Recheck = recheck
 	Skew    = skew
+	DownFor = downFor
 )
 
 // ReadScope reads the value of the extension and returns the addresses in it.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -29,7 +30,13 @@ const (
 	downloadsMax = 16
 	// addressesMax bounds the addresses of one certificate that are tried.
 	addressesMax = 4
+	// downFor is how long a host that could not be reached is not tried for anything else: a
+	// responder that is gone must not cost each of a thousand certificates the time that their lists need.
+	downFor  = 5 * time.Second
+	hostsMax = 64
 )
+
+var errDown = errors.New("its host could not be reached a moment ago")
 
 // fetcher makes requests by HTTP.
 type fetcher struct {
@@ -37,6 +44,10 @@ type fetcher struct {
 	turns  chan struct{}
 	limit  limits
 	stats  *counters
+	now    func() time.Time
+
+	mu   sync.Mutex
+	down map[string]time.Time // by host and port: when it was last found so
 }
 
 // validators are by what a server recognises that its list has not changed.
@@ -49,11 +60,11 @@ type fetched struct {
 	same bool // as what seen was given for; no body
 }
 
-func newFetcher(l limits, stats *counters) *fetcher {
+func newFetcher(l limits, stats *counters, now func() time.Time) *fetcher {
 	l.list = cmp.Or(l.list, listMax)
 	l.answer = cmp.Or(l.answer, answerMax)
 	l.wait = cmp.Or(l.wait, downloadWait)
-	f := &fetcher{turns: make(chan struct{}, downloadsMax), limit: l, stats: stats}
+	f := &fetcher{turns: make(chan struct{}, downloadsMax), limit: l, stats: stats, now: now, down: map[string]time.Time{}}
 	f.client = &http.Client{
 		// Requests are rare: connections are not kept, so that none is left over.
 		Transport: &http.Transport{
@@ -121,6 +132,9 @@ func (f *fetcher) do(ctx context.Context, r request) (fetched, error) {
 	case <-ctx.Done():
 		return fetched{}, errPatience
 	}
+	if f.isDown(u.Host) {
+		return fetched{}, errDown
+	}
 	f.stats.downloads.Add(1)
 	limited, cancel := context.WithTimeout(ctx, f.limit.wait)
 	defer cancel()
@@ -133,13 +147,37 @@ func (f *fetcher) do(ctx context.Context, r request) (fetched, error) {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err // the address is named by the caller
 	}
+	var network net.Error
 	switch {
 	case ctx.Err() != nil:
-		err = errPatience
+		err = errPatience // which says nothing of the host
 	case errors.Is(err, context.DeadlineExceeded):
+		f.setDown(u.Host)
 		err = fmt.Errorf("no answer within %v", f.limit.wait)
+	case errors.As(err, &network):
+		f.setDown(u.Host)
 	}
 	return fetched{}, err
+}
+
+func (f *fetcher) isDown(host string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since, ok := f.down[host]
+	if ok && f.now().Sub(since) >= downFor {
+		delete(f.down, host)
+		return false
+	}
+	return ok
+}
+
+func (f *fetcher) setDown(host string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.down) >= hostsMax {
+		clear(f.down) // they are tried again, no more
+	}
+	f.down[host] = f.now()
 }
 
 func (f *fetcher) send(ctx context.Context, r request) (got fetched, err error) {

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -12,13 +13,14 @@ import (
 	"time"
 )
 
-// list is a CRL that its issuer has signed. It is not changed once it is made, but for seen.
+// list is a CRL that its issuer has signed. It is not changed once it is in the cache.
 type list struct {
 	from, until time.Time // this update, next update
 	scope       scope
-	entries     map[string]entry // by the bytes of the serial number
-	bytes       int              // of the list as it was sent
-	seen        validators       // of the download
+	entries     map[string]entry  // by the bytes of the serial number
+	bytes       int               // of the list as it was sent
+	seen        validators        // of the download
+	sum         [sha256.Size]byte // of what was sent
 }
 
 // entry is small: there may be hundreds of thousands.
