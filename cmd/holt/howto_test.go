@@ -193,7 +193,7 @@ func newSecureHowTo(t *testing.T) *howTo {
 // TestHowToTLS runs docs/how-to/tls.md.
 func TestHowToTLS(t *testing.T) {
 	h := newSecureHowTo(t)
-	h.page("tls.md", 6)
+	h.page("tls.md", 7)
 	if _, _, err := h.dial().GetData(t.Context(), "/alice", false); !errors.Is(err, wire.ErrNoAuth) {
 		t.Errorf("everybody reads what is for alice: %v", err)
 	}

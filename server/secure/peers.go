@@ -47,6 +47,10 @@ func NewPeers(source *Source, o PeersOptions) (*Peers, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if subject := source.unaskable(); subject != "" {
+		o.Logger.Warn("members that check revocation as this one does refuse this one: its certificate names no CRL and no OCSP responder",
+			zap.String("subject", subject), zap.String("remedy", "issue it anew with a CRL distribution point"))
+	}
 	return &Peers{config: config, source: source, complaints: NewComplaints(o.Logger), dials: o.Dial, plain: o.AcceptBoth || !o.Dial}, nil
 }
 

@@ -159,6 +159,40 @@ func TestRevokedPeer(t *testing.T) {
 	}
 }
 
+// TestUnaskable warns of a certificate that others will refuse.
+func TestUnaskable(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	p := ca.Publish(t)
+	answered := p.Template("answered")
+	answered.CRLDistributionPoints = nil
+	for _, tt := range []struct {
+		template  *x509.Certificate
+		crl, ocsp bool
+		warned    string
+	}{
+		{p.Template("listed"), true, false, ""},
+		{securetest.Template("bare"), true, false, "CN=bare,O=Holt"},
+		{securetest.Template("bare"), false, true, "CN=bare,O=Holt"},
+		{securetest.Template("bare"), false, false, ""},
+		{answered, true, false, "CN=answered,O=Holt"},
+		{answered, false, true, ""},
+	} {
+		settings, _ := issued(t, ca, tt.template)
+		settings.CRL, settings.OCSP = tt.crl, tt.ocsp
+		core, logs := observer.New(zapcore.WarnLevel)
+		if _, err := secure.NewPeers(securetest.Open(t, settings, secure.Options{}), secure.PeersOptions{Logger: zap.New(core)}); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, line := range logs.All() {
+			got += line.ContextMap()["subject"].(string)
+		}
+		if got != tt.warned {
+			t.Errorf("%s with CRL %v, OCSP %v: warned of %q, want %q", tt.template.Subject, tt.crl, tt.ocsp, got, tt.warned)
+		}
+	}
+}
+
 // talk has one word go from one member to the other.
 func talk(t *testing.T, from, to *secure.Peers) error {
 	t.Helper()

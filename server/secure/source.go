@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -258,6 +259,21 @@ func (s *Source) checkRevoked(ctx context.Context, chains [][]*x509.Certificate)
 	defer cancel()
 	defer context.AfterFunc(s.asking, cancel)()
 	return s.revoked.Check(ctx, chains)
+}
+
+// unaskable is the subject of a certificate of this side that nobody could tell anything about, where
+// revocation is checked; "" if there is none. The certificates of the other side look alike.
+func (s *Source) unaskable() string {
+	if s.revoked == nil {
+		return ""
+	}
+	for _, p := range s.current.Load().pairs {
+		listed := len(p.Leaf.CRLDistributionPoints) > 0 || s.settings.OCSP && len(p.Leaf.OCSPServer) > 0
+		if !listed && !bytes.Equal(p.Leaf.RawIssuer, p.Leaf.RawSubject) {
+			return DN(p.Leaf)
+		}
+	}
+	return ""
 }
 
 // Expires is when the first of this side's certificates ends; false without one.

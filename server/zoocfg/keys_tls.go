@@ -121,6 +121,22 @@ func (r *reader) finishQuorumTLS() {
 	}
 }
 
+// noteRevocation tells who relies on revocation where nobody shows a certificate.
+func (r *reader) noteRevocation() {
+	clients := &r.cfg.TLS.Clients
+	if clients.ClientAuth != secure.None {
+		return
+	}
+	for _, k := range []struct {
+		name string
+		on   bool
+	}{{"ssl.crl", clients.CRL}, {"ssl.ocsp", clients.OCSP}} {
+		if p, ok := r.seen[k.name]; ok && k.on {
+			r.note(p, "without effect: ssl.clientAuth=none asks clients for no certificate")
+		}
+	}
+}
+
 // finishSecureAddr settles the port for TLS, and whether the rest is of use.
 func (r *reader) finishSecureAddr() {
 	tls := &r.cfg.TLS

@@ -220,6 +220,7 @@ func (r *reader) finish() {
 	}
 	r.finishEnsemble()
 	r.finishSecureAddr()
+	r.noteRevocation()
 	r.finishQuorumTLS()
 	r.finishClientAddr()
 	r.finishMetrics()
