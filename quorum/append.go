@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -128,7 +127,7 @@ func (m *Member) install(in storage.Install) error {
 	done := make(chan error, 1)
 	m.applies.put(applyTask{restore: in.Dir, restored: done})
 	if err := <-done; err != nil {
-		return fmt.Errorf("restore snapshot %s: %w", in.Dir, err)
+		return err
 	}
 	if err := m.log.EndInstall(); err != nil {
 		return err

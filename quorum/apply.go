@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,8 +17,13 @@ type applyTask struct {
 	checkpoint bool // make one
 }
 
+// errStateFailed answers what comes for a state machine that has failed.
+var errStateFailed = errors.New("state machine has failed")
+
 // runApply is the only goroutine that changes the state machine. It also
-// releases read barriers, in between. Bounds of its queue: MaxApplyBytes,
+// releases read barriers, in between. After a failure it does neither: an entry that the state
+// machine failed at is missing in its state, and what was committed behind it must not be applied there,
+// let alone become durable or be told to anybody. Bounds of its queue: MaxApplyBytes,
 // MaxBarriers.
 func (m *Member) runApply() {
 	sm := m.cfg.StateMachine
@@ -33,17 +39,27 @@ func (m *Member) runApply() {
 				waiting = append(waiting, t.read)
 			}
 			m.barriersDone(t.abandon, ErrClosed)
-			if err := m.applyOne(t); err != nil && !failed {
+			if failed {
+				t.refuse()
+				continue
+			}
+			if err := m.applyOne(t); err != nil {
 				failed = true
 				m.fail(err)
+				continue
 			}
-			if !failed {
-				waiting = m.release(waiting)
-			}
+			waiting = m.release(waiting)
 		}
 	}
 	for _, r := range waiting {
 		m.barriersDone(r.Done, ErrClosed)
+	}
+}
+
+// refuse answers whoever waits for a task that is not done any more.
+func (t *applyTask) refuse() {
+	if t.restored != nil {
+		t.restored <- errStateFailed
 	}
 }
 
@@ -53,10 +69,13 @@ func (m *Member) applyOne(t *applyTask) error {
 		return m.applyJob(t.job)
 	case t.restore != "":
 		err := m.cfg.StateMachine.Restore(t.restore)
-		t.restored <- err
-		if err == nil {
+		if err != nil {
+			err = fmt.Errorf("restore snapshot %s: %w", t.restore, err)
+		} else {
 			m.applied.Store(m.cfg.StateMachine.Applied())
 		}
+		t.restored <- err
+		return err
 	case t.checkpoint:
 		return m.makeCheckpoint()
 	}

@@ -164,3 +164,62 @@ func TestWrongConfig(t *testing.T) {
 		}
 	}
 }
+
+// faulty is a state machine that fails at one Apply, when told to go on, and would do the next ones.
+type faulty struct {
+	quorum.StateMachine
+	fails atomic.Bool
+	goOn  chan struct{}
+	after atomic.Int64 // calls of Apply after the failure
+}
+
+var errFaulty = errors.New("read of a page failed")
+
+func (f *faulty) Apply(entries []quorum.Entry) error {
+	if f.goOn == nil {
+		return f.StateMachine.Apply(entries)
+	}
+	if !f.fails.CompareAndSwap(false, true) {
+		f.after.Add(1)
+		return nil
+	}
+	<-f.goOn
+	return errFaulty
+}
+
+// TestNothingIsAppliedAfterAFailure: an entry that the state machine failed at is missing in its state, whatever comes
+// of the next ones, which are committed already and wait.
+func TestNothingIsAppliedAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewMem()
+		sm := &faulty{StateMachine: openMachine(t, disk)}
+		m := openAlone(t, disk, sm)
+		barrier(t, m)
+		sm.goOn = make(chan struct{})
+		var answered atomic.Int64
+		for range 3 {
+			if err := m.Propose([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // committed, in a job of its own
+		}
+		m.ReadBarrier(func(err error) {
+			if err == nil {
+				answered.Add(1)
+			}
+		})
+		synctest.Wait()
+		close(sm.goOn)
+		if err := failed(t, m); !errors.Is(err, errFaulty) {
+			t.Errorf("failed with %v", err)
+		}
+		synctest.Wait()
+		if n := sm.after.Load(); n != 0 {
+			t.Errorf("%d entries were applied to a state that lacks one before them", n)
+		}
+		if answered.Load() != 0 {
+			t.Error("a read was answered from that state")
+		}
+		m.Close() // its error says the same again
+	})
+}
