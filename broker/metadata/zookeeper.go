@@ -32,6 +32,10 @@ type ZooKeeperConfig struct {
 	// (Kafka: zookeeper.session.timeout.ms)
 	SessionTimeout time.Duration
 
+	// StartTimeout bounds the wait for the first session. Default: SessionTimeout.
+	// (Kafka: zookeeper.connection.timeout.ms)
+	StartTimeout time.Duration
+
 	// ConnectTimeout bounds one connection attempt, handshake included. Default: a
 	// third of SessionTimeout, at most 6 s.
 	ConnectTimeout time.Duration
@@ -67,6 +71,9 @@ func (c ZooKeeperConfig) withDefaults() ZooKeeperConfig {
 	if c.SessionTimeout <= 0 {
 		c.SessionTimeout = 18 * time.Second
 	}
+	if c.StartTimeout <= 0 {
+		c.StartTimeout = c.SessionTimeout
+	}
 	if c.ConnectTimeout <= 0 {
 		c.ConnectTimeout = min(c.SessionTimeout/3, 6*time.Second)
 	}
@@ -97,13 +104,14 @@ type ZooKeeper struct {
 	up        bool
 	closing   chan struct{} // closed by Close
 	current   *watchedConn  // the last connection
+	refused   error         // why the last attempt to connect failed; nil since there is a connection
 	listeners []*listener
 }
 
 type listener struct{ f func(Event) }
 
 // OpenZooKeeper connects, proves the identities, and makes the chroot. It returns
-// when there is a session, or ctx ends.
+// when there is a session, or ctx or StartTimeout ends.
 func OpenZooKeeper(ctx context.Context, cfg ZooKeeperConfig) (*ZooKeeper, error) {
 	cfg = cfg.withDefaults()
 	if len(cfg.Servers) == 0 {
@@ -132,7 +140,7 @@ func OpenZooKeeper(ctx context.Context, cfg ZooKeeperConfig) (*ZooKeeper, error)
 
 // begin is what a session needs before others use it.
 func (z *ZooKeeper) begin(ctx context.Context) error {
-	if err := z.await(ctx); err != nil {
+	if err := z.awaitFirst(ctx); err != nil {
 		return err
 	}
 	for _, a := range z.cfg.Auth {
@@ -158,18 +166,40 @@ func (z *ZooKeeper) begin(ctx context.Context) error {
 	return nil
 }
 
+// awaitFirst awaits the first session.
+func (z *ZooKeeper) awaitFirst(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, z.cfg.StartTimeout)
+	defer cancel()
+	err := z.await(within)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	err = fmt.Errorf("no session with %s within %v: %w", strings.Join(z.cfg.Servers, ","), z.cfg.StartTimeout, err)
+	if z.refused != nil {
+		err = fmt.Errorf("%w; the last attempt: %w", err, z.refused)
+	}
+	return fmt.Errorf("%w\nIs it running there? It is asked at zookeeper.connect, for zookeeper.connection.timeout.ms", err)
+}
+
 // dial is the library's; its timeout is not ours.
 func (z *ZooKeeper) dial(_, server string, _ time.Duration) (net.Conn, error) {
 	deadline := time.Now().Add(z.cfg.ConnectTimeout)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	conn, err := z.cfg.Dial(ctx, server)
-	if err != nil {
-		return nil, err
-	}
-	w := newWatchedConn(conn, deadline)
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	if err != nil {
+		if z.refused == nil { // once, not for each attempt
+			z.cfg.Logger.Warn("the coordination service cannot be reached; it is tried again", zap.String("server", server), zap.Error(err))
+		}
+		z.refused = err
+		return nil, err
+	}
+	z.refused = nil
+	w := newWatchedConn(conn, deadline)
 	if z.current != nil {
 		z.current.Close() // the library leaves the one open on which a session was refused
 	}

@@ -42,7 +42,7 @@ func (r *reader) zookeeper(l *setting.Layers) {
 	}
 	zk.SessionTimeout = time.Duration(l.BrokerInt("zookeeper.session.timeout.ms")) * time.Millisecond
 	if n := l.BrokerInt("zookeeper.connection.timeout.ms"); n > 0 {
-		zk.ConnectTimeout = time.Duration(n) * time.Millisecond
+		zk.StartTimeout = time.Duration(n) * time.Millisecond
 	}
 	if n := l.BrokerInt("zookeeper.max.in.flight.requests"); n > 512 {
 		zk.InFlight = int(n)
