@@ -257,5 +257,9 @@ func (s *sim) healMembers() {
 			s.start(n)
 		}
 	}
+	if l := s.leader(); s.opts.Load != nil && l != nil && l.sm.Applied() < s.goal {
+		l.core.Propose(l.core.Leadership().Term, nil) // the load may have nothing more to write
+		s.pump(l)
+	}
 	s.after(time.Second, s.healMembers)
 }
