@@ -11,17 +11,18 @@ import (
 // TestGather walks a leader's proposer through what is under way and what waits.
 func TestGather(t *testing.T) {
 	s := &Server{clock: time.Now}
-	s.cfg.MemberID = 1
+	s.cfg.MemberID, s.cfg.Members = 1, []Member{{ID: 1}, {ID: 2}, {ID: 3}}
 	p := &s.pipeline
 	p.init(s, 1)
 	p.setLeader(1)
 	m := entryMaker{seen: map[wire.SessionID]struct{}{}}
-	arrive := func(n int) {
+	arriveAs := func(flags apply.Flags, n int) {
 		for range n {
-			c := apply.Command{Session: 7}
+			c := apply.Command{Session: 7, Flags: flags}
 			p.add(2, [][]byte{c.AppendTo(nil)})
 		}
 	}
+	arrive := func(n int) { arriveAs(0, n) }
 	form := func(want int) {
 		t.Helper()
 		p.mu.Lock()
@@ -29,9 +30,8 @@ func TestGather(t *testing.T) {
 		if !p.toProposeLocked() {
 			t.Fatalf("waits with %d under way and %d waiting", p.underway.commands, p.waiting)
 		}
-		batch := p.chooseLocked(nil, m.seen)
-		if p.underway.formed(len(batch)); len(batch) != want {
-			t.Fatalf("an entry of %d commands, want %d", len(batch), want)
+		if p.formLocked(&m); len(m.batch) != want {
+			t.Fatalf("an entry of %d commands, want %d", len(m.batch), want)
 		}
 	}
 	waits := func() {
@@ -43,13 +43,11 @@ func TestGather(t *testing.T) {
 		}
 	}
 	// A few commands go out at once, one by one.
-	for range entryCommandsMin - 1 {
+	for range gatherMin {
 		arrive(1)
 		form(1)
 	}
-	arrive(1)
-	form(1)
-	// Now there are enough under way to wait for as many again,
+	// Now there are enough under way to wait for many,
 	arrive(entryCommandsMin - 1)
 	waits()
 	arrive(1)
@@ -57,12 +55,25 @@ func TestGather(t *testing.T) {
 	// or for those to be applied.
 	arrive(3)
 	waits()
-	for range entryCommandsMin {
+	for range gatherMin {
 		p.applied()
 		waits()
 	}
 	p.applied()
 	form(3)
+	// Rounds that wait go out in as many entries, with what comes meanwhile; then others wait.
+	arriveAs(apply.AfterRead, entryCommandsMin)
+	for range entryCommandsMin - 1 {
+		form(1)
+	}
+	arrive(2)
+	form(3)
+	arrive(1)
+	waits()
+	for range entryCommandsMin {
+		p.applied()
+	}
+	form(1)
 	p.applied()
 	p.applied() // an earlier leader's
 	if p.underway.commands != 0 {

@@ -99,8 +99,9 @@ type pipeline struct {
 
 	// On the leader: what waits for an entry, by member, in the order of numbers.
 	lists     []*commandList
-	turn      int // the list that the last entry began with
-	waiting   int // commands in lists
+	turn      int  // the list that the last entry began with
+	waiting   int  // commands in lists
+	draining  bool // entries are being formed, one right behind the other, until none wait
 	underway  underway
 	admission admission
 }
@@ -353,7 +354,7 @@ func (p *pipeline) setLeader(leader uint64) {
 // dropLocked forgets what waited here for an entry: the members send again to
 // whoever leads.
 func (p *pipeline) dropLocked() {
-	p.lists, p.waiting, p.underway = nil, 0, underway{}
+	p.lists, p.waiting, p.draining, p.underway = nil, 0, false, underway{}
 	p.admission.next(time.Time{})
 }
 
@@ -541,10 +542,7 @@ func (p *pipeline) proposeSome(m *entryMaker) {
 		p.admit(l, b)
 		return
 	}
-	m.batch = p.chooseLocked(m.batch[:0], m.seen)
-	if !p.srv.cfg.Standalone() {
-		p.underway.formed(len(m.batch))
-	}
+	p.formLocked(m)
 	p.mu.Unlock()
 	if len(m.batch) > 0 {
 		p.propose(m.batch)
