@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
@@ -250,6 +251,8 @@ type Config struct {
 	Listen func(addr string) (net.Listener, error)
 	// Dial connects to peers; default TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
+	clock func() time.Time // of tests; default time.Now
 }
 
 // SASLConfig is how clients log in by SASL; see package auth.
@@ -318,6 +321,9 @@ func (c *Config) peerListenAddr(self Member) string {
 func (c Config) withDefaults() Config {
 	if c.MemberID == 0 && len(c.Members) == 0 {
 		c.MemberID = 1
+	}
+	if c.clock == nil {
+		c.clock = time.Now
 	}
 	c.Members = append([]Member(nil), c.Members...)
 	for i := range c.Members {

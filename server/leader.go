@@ -77,20 +77,24 @@ func (s *Server) runTicker() {
 	half := max(time.Duration(s.cfg.TickMillis)*time.Millisecond/2, time.Millisecond)
 	touch := time.NewTicker(half)
 	defer touch.Stop()
-	quick := time.NewTicker(min(half, 100*time.Millisecond))
+	quickly := min(half, 100*time.Millisecond)
+	quick := time.NewTicker(quickly)
 	defer quick.Stop()
+	s.lastTick = s.uptimeMillis()
 	caughtUp := false
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.leaderChanged:
+			s.noteStandstill(quickly)
 			if s.leadership.Load().leader != 0 && !caughtUp {
 				caughtUp = true
 				s.catchUp()
 			}
 			s.leaderTick()
 		case <-touch.C:
+			s.noteStandstill(quickly)
 			s.reportTouches(s.touchLocal(s.takeTouches()))
 			s.expireLocal()
 			s.tellDigest()
@@ -99,12 +103,36 @@ func (s *Server) runTicker() {
 			s.reap()
 			s.dropAbandoned()
 		case now := <-quick.C:
+			s.noteStandstill(quickly)
 			s.followClock()
 			s.pipeline.tick(now)
 			s.checkLeader()
 			s.checkRemoved()
 		}
 	}
+}
+
+// noteStandstill finds out that the ticker, which looks at least that often, could not: the process was
+// stopped, or the machine was. What clients and members said meanwhile waits in sockets that nobody has
+// read, so that time counts for no session. (The original lets the sessions expire.)
+func (s *Server) noteStandstill(often time.Duration) {
+	now := s.uptimeMillis()
+	stood := now - s.lastTick - often.Milliseconds()
+	s.lastTick = now
+	if stood < int64(s.cfg.TickMillis)/2 {
+		return // the tracker's own ticks allow for that
+	}
+	s.stoodStill.Add(stood)
+	s.log.Warn("stood still, sessions are given the time: was the process stopped, or the machine?", zap.Int64("millis", stood))
+}
+
+// sessionMillis is the time by which sessions expire, in ms: that of the clock less that in which this
+// member stood still.
+func (s *Server) sessionMillis() int64 { return s.uptimeMillis() - s.stoodStill.Load() }
+
+// sessionDeadline is when sessionMillis will be millis, unless the member stands still again.
+func (s *Server) sessionDeadline(millis int64) time.Time {
+	return s.started.Add(time.Duration(millis+s.stoodStill.Load()) * time.Millisecond)
 }
 
 // checkLeader closes the clients of a member that has had no leader for
@@ -182,7 +210,7 @@ func (s *Server) takeTouches() []wire.SessionID {
 
 // touch extends sessions on the leader.
 func (s *Server) touch(ids []wire.SessionID) {
-	now := s.uptimeMillis()
+	now := s.sessionMillis()
 	s.trackerMu.Lock()
 	defer s.trackerMu.Unlock()
 	for _, id := range ids {
@@ -235,7 +263,7 @@ func (s *Server) leaderTick() {
 		s.leadingTerm = 0
 		return
 	}
-	now := s.uptimeMillis()
+	now := s.sessionMillis()
 	if s.leadingTerm != l.term {
 		s.leadingTerm = l.term
 		s.rearm(now)

@@ -90,7 +90,7 @@ func (l *localSessions) clear() {
 // session is none of l.
 func (c *conn) openLocal(l *localSessions, req *wire.ConnectRequest, timeout int32) (connectResult, bool, error) {
 	s := c.srv
-	now := s.uptimeMillis()
+	now := s.sessionMillis()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := session.Facts{ID: req.SessionID, TimeoutMillis: timeout, Owner: s.cfg.MemberID}
@@ -122,13 +122,13 @@ func (c *conn) openLocal(l *localSessions, req *wire.ConnectRequest, timeout int
 
 // touchLocal takes the local sessions out of those that were heard of.
 func (s *Server) touchLocal(ids []wire.SessionID) (global []wire.SessionID) {
-	now := s.uptimeMillis()
+	now := s.sessionMillis()
 	return s.locals.touch(s.readOnlys.touch(ids, now), now)
 }
 
 // expireLocal ends local sessions that were silent for their timeout.
 func (s *Server) expireLocal() {
-	now := s.uptimeMillis()
+	now := s.sessionMillis()
 	for _, x := range append(s.locals.expire(now), s.readOnlys.expire(now)...) {
 		s.log.Info("local session expired", zap.Stringer("session", x.ID))
 		s.metrics.SessionsExpired.Inc()

@@ -134,7 +134,7 @@ func (s *Server) afterStaging() {
 		s.restored = false
 		s.log.Warn("the state is that of a restored snapshot now; connections were closed", zap.Stringer("zxid", s.machine.Restored()))
 		if s.leadership.Load().self {
-			s.rearm(s.uptimeMillis())
+			s.rearm(s.sessionMillis())
 		}
 	}
 	staged, b := s.machine.Staging(), s.rebuilt.Load()

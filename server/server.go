@@ -57,7 +57,10 @@ type Server struct {
 	readOnlyMode  atomic.Bool   // read-only clients are served, unless there is a leader again
 	ready         chan struct{}
 
+	stoodStill atomic.Int64 // ms in which the ticker should have run and did not
+
 	// Of the ticker goroutine alone.
+	lastTick    int64 // uptimeMillis
 	leadingTerm uint64
 	nextReap    time.Time
 	reapAfter   string // where the last round of reaping ended
@@ -127,8 +130,8 @@ func Start(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:           cfg,
 		log:           cfg.Logger.Named("server"),
-		clock:         time.Now,
-		started:       time.Now(),
+		clock:         cfg.clock,
+		started:       cfg.clock(),
 		metrics:       newMetrics(),
 		watches:       watch.New(),
 		lists:         newListCache(listCacheBytes),

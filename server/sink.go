@@ -109,7 +109,7 @@ func (s *Server) track(f *session.Facts) {
 		return
 	}
 	s.trackerMu.Lock()
-	s.tracker.Add(*f, s.uptimeMillis())
+	s.tracker.Add(*f, s.sessionMillis())
 	s.trackerMu.Unlock()
 }
 

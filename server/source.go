@@ -219,7 +219,7 @@ func (s *Server) Sessions(limit int) []admin.Session {
 	for _, f := range facts {
 		v := admin.Session{ID: f.ID, TimeoutMillis: f.TimeoutMillis}
 		if at, ok := s.tracker.Deadline(f.ID); ok && leads {
-			v.Expires = s.started.Add(time.Duration(at) * time.Millisecond)
+			v.Expires = s.sessionDeadline(at)
 		}
 		list = append(list, v)
 	}
@@ -246,7 +246,7 @@ func (s *Server) LocalSessions(limit int) []admin.Session {
 		}
 		v := admin.Session{ID: id, TimeoutMillis: f.TimeoutMillis}
 		if at, ok := l.tracker.Deadline(id); ok {
-			v.Expires = s.started.Add(time.Duration(at) * time.Millisecond)
+			v.Expires = s.sessionDeadline(at)
 		}
 		list = append(list, v)
 	}
