@@ -51,7 +51,7 @@ type conn struct {
 	identities atomic.Pointer[[]wire.Identity]
 	session    atomic.Int64 // 0 until the handshake ended
 	timeout    atomic.Int32 // negotiated, ms
-	touched    atomic.Bool  // something arrived since the last report
+	touched    atomic.Bool  // something arrived, or was taken, since the last report
 	stalled    atomic.Bool  // the reader waits for the server: nobody sees what the client sends
 	secured    atomic.Bool  // by TLS
 	local      atomic.Bool  // the session is known here alone, see localSessions
@@ -194,12 +194,12 @@ func (c *conn) readLoop() error {
 		}
 		if !c.frames.Buffered() {
 			b.tell()
-			c.out.flush()
+			c.out.flushHearing(&c.touched)
 			b.end()
 		} else if c.out.pending() > outputHighWater {
-			c.out.flush()
+			c.out.flushHearing(&c.touched)
 		}
-		c.out.waitDrained()
+		c.out.waitDrained(&c.touched)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,7 +57,7 @@ type output struct {
 	traffic traffic // of this one
 
 	mu       sync.Mutex
-	drained  sync.Cond // signalled when a write to the socket ended
+	drained  sync.Cond // signalled when the socket has taken something
 	buf      []byte    // complete frames that nobody writes yet
 	held     []byte    // events that must come after the reply being built
 	holding  bool
@@ -163,7 +164,12 @@ func (o *output) release(add func(b []byte) []byte) {
 
 // flush writes until nothing is left. If another goroutine is writing it
 // returns at once: that one takes what was appended.
-func (o *output) flush() {
+func (o *output) flush() { o.flushHearing(nil) }
+
+// flushHearing is flush for the connection's reader, which hears of nothing that the client sends meanwhile.
+// heard, if not nil, is set whenever the client has taken a part: one that reads its replies is not silent,
+// however long they take.
+func (o *output) flushHearing(heard *atomic.Bool) {
 	o.mu.Lock()
 	if o.flushing {
 		o.mu.Unlock()
@@ -175,7 +181,7 @@ func (o *output) flush() {
 		b := o.buf
 		o.buf = nil
 		o.mu.Unlock()
-		_, err := o.nc.Write(b)
+		err := o.write(b, heard)
 		o.pool.put(b)
 		o.mu.Lock()
 		if err != nil {
@@ -192,6 +198,25 @@ func (o *output) flush() {
 		o.failLocked(net.ErrClosed)
 	}
 	o.mu.Unlock()
+}
+
+// writeMax bounds one write to the socket, in bytes. It says how often it is seen that a slow client goes on reading.
+const writeMax = 64 << 10
+
+func (o *output) write(b []byte, heard *atomic.Bool) error {
+	for {
+		part := b[:min(len(b), writeMax)]
+		if _, err := o.nc.Write(part); err != nil {
+			return err
+		}
+		if heard != nil && !heard.Load() {
+			heard.Store(true)
+		}
+		if b = b[len(part):]; len(b) == 0 {
+			return nil
+		}
+		o.drained.Broadcast()
+	}
 }
 
 // tryFlush writes what the socket takes without waiting, and reports whether that
@@ -220,11 +245,12 @@ func (o *output) tryFlush() bool {
 const tryFlushMax = 32 << 10
 
 // waitDrained blocks while more than outputHighWater bytes wait and somebody is
-// writing them.
-func (o *output) waitDrained() {
+// writing them. heard is as in flushHearing.
+func (o *output) waitDrained(heard *atomic.Bool) {
 	o.mu.Lock()
 	for len(o.buf) > outputHighWater && o.flushing && o.err == nil {
 		o.drained.Wait()
+		heard.Store(true)
 	}
 	o.mu.Unlock()
 }

@@ -78,7 +78,7 @@ func (c *conn) throttle(h wire.RequestHeader) bool {
 	}
 	s.metrics.RequestsThrottled.Inc()
 	start := time.Now()
-	c.out.flush() // replies to what was sent along with it do not wait
+	c.out.flushHearing(&c.touched) // replies to what was sent along with it do not wait
 	c.stall(true)
 	defer c.stall(false)
 	stall := time.NewTicker(time.Duration(s.cfg.RequestThrottleStallMillis) * time.Millisecond)

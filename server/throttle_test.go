@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,6 +161,52 @@ func TestLoadExpiresNoSession(t *testing.T) {
 					t.Error("the session of a silent client lives on")
 				}
 				s.waiting.Add(-1)
+			})
+		})
+	}
+}
+
+// TestSlowReaderKeepsItsSession: while a client takes its replies slowly nobody sees its pings, and its session
+// lives on; that of a client which takes nothing ends. The replies are the reader's to write, or somebody else's.
+func TestSlowReaderKeepsItsSession(t *testing.T) {
+	for name, written := range map[string]func(s *Server, c *rawConn){
+		"by the reader": func(*Server, *rawConn) {},
+		"by another": func(s *Server, c *rawConn) {
+			s.mu.Lock()
+			out := &s.sessions[c.session.SessionID].out
+			s.mu.Unlock()
+			out.append(add(strings.Repeat("x", 8<<20)))
+			go out.flush()
+			synctest.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, nil)
+				slow, frozen := connect(t, s, wire.ConnectRequest{TimeoutMillis: 4000}), connect(t, s, wire.ConnectRequest{TimeoutMillis: 4000})
+				if h := slow.call(wire.OpCreate, create("/n", strings.Repeat("x", 1<<20-1000), 0), nil); h.Err != wire.OK {
+					t.Fatal(h.Err)
+				}
+				for _, c := range []*rawConn{slow, frozen} {
+					written(s, c)
+					for range 16 {
+						c.send(wire.OpGetData, &wire.GetDataRequest{Path: "/n"})
+					}
+				}
+				part := make([]byte, 128<<10)
+				for range 30 {
+					if _, err := io.ReadFull(slow.nc, part); err != nil {
+						t.Fatalf("the client that reads: %v", err)
+					}
+					slow.write(&wire.RequestHeader{Xid: wire.XidPing, Op: wire.OpPing})
+					time.Sleep(time.Second)
+				}
+				if !s.sessionKnown(slow.session.SessionID) {
+					t.Error("the session of a client that reads slowly has expired")
+				}
+				if s.sessionKnown(frozen.session.SessionID) {
+					t.Error("the session of a client that reads nothing lives on")
+				}
 			})
 		})
 	}
