@@ -23,8 +23,9 @@
 //
 // # What is decided where
 //
-// core.go is what a leader decides, as a pure function of what happened and when; see there for the two
-// rules that keep acknowledged records. commonEnd is where a follower cuts. Everything else is
+// core is what a leader decides, as a pure function of what happened and when: core.go takes in what is
+// known of the followers, and has the two rules that keep acknowledged records; insync.go says who is in the
+// ISR, watermark.go what is committed. role.go begins and ends roles as the tree says. commonEnd is where a follower cuts. Everything else is
 // plumbing that must hold one invariant: nothing is appended, read as a leader or counted in the name
 // of a role that is over. replica.as sees to that: whoever acts holds it for reading, whoever changes the
 // role for writing.
