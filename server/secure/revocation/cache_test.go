@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"sync"
@@ -182,9 +183,42 @@ func TestGivenUp(t *testing.T) {
 	if err := check(c, leaf, ca.Cert); err != nil {
 		t.Error(err)
 	}
-	// Patience is a bound of its own.
+}
+
+// TestShortPatience is shorter than a silent responder's time: there is some left for the list, and the next handshake does not
+// wait for the responder again. Nor does one that has an old list wait for a newer one for ever.
+func TestShortPatience(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	p, silent := ca.Publish(t), ca.Publish(t)
+	silent.Instead(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // the server sees the client go only after that
+		<-r.Context().Done()
+	})
+	template := p.Template("client")
+	template.OCSPServer = []string{silent.OCSP()}
+	leaf := ca.Issue(t, template).Cert
+	now := newClock()
+	c := revocation.New(revocation.Options{OCSP: true, Patience: time.Second}.WithNow(now.read))
+	for range 3 {
+		if err := check(c, leaf, ca.Cert); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, answers := silent.Asked(); answers != 1 {
+		t.Errorf("the silent responder was asked %d times", answers)
+	}
+	now.pass(revocation.Recheck)
 	p.Instead(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	refused(t, check(revocation.New(revocation.Options{Patience: 30 * time.Millisecond}), leaf, ca.Cert), false, "no time was left")
+	for range 3 {
+		if err := check(c, leaf, ca.Cert); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lists, _ := p.Asked(); lists != 2 {
+		t.Errorf("the silent publisher was asked %d times for its list", lists)
+	}
+	alone := revocation.New(revocation.Options{Patience: 20 * time.Millisecond})
+	refused(t, check(alone, leaf, ca.Cert), false, "no answer within")
 }
 
 // TestBounded shows many addresses: not all are remembered.

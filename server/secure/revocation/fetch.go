@@ -17,13 +17,13 @@ import (
 // limits of downloads. The zero value has the defaults.
 type limits struct {
 	list, answer int64         // bytes; default 16 MiB and 64 KiB
-	wait         time.Duration // of one download; default 5 s
+	wait         time.Duration // of one download; default 4 s, at most half of the time left
 }
 
 const (
 	listMax      = 16 << 20
 	answerMax    = 64 << 10
-	downloadWait = 5 * time.Second
+	downloadWait = 4 * time.Second
 	connectWait  = 3 * time.Second
 	redirectsMax = 3
 	// downloadsMax bounds the downloads under way; others wait for their turn.
@@ -136,7 +136,13 @@ func (f *fetcher) do(ctx context.Context, r request) (fetched, error) {
 		return fetched{}, errDown
 	}
 	f.stats.downloads.Add(1)
-	limited, cancel := context.WithTimeout(ctx, f.limit.wait)
+	wait := f.limit.wait
+	if end, ok := ctx.Deadline(); ok {
+		// Half of the time left: the rest is for another address, and a host that does not answer is found out
+		// and left alone, however short the time is. Otherwise each handshake would wait for it anew.
+		wait = min(wait, time.Until(end)/2)
+	}
+	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	got, err := f.send(limited, r)
 	if err == nil {
@@ -153,7 +159,7 @@ func (f *fetcher) do(ctx context.Context, r request) (fetched, error) {
 		err = errPatience // which says nothing of the host
 	case errors.Is(err, context.DeadlineExceeded):
 		f.setDown(u.Host)
-		err = fmt.Errorf("no answer within %v", f.limit.wait)
+		err = fmt.Errorf("no answer within %v", wait.Round(time.Millisecond))
 	case errors.As(err, &network):
 		f.setDown(u.Host)
 	}
