@@ -148,15 +148,14 @@ func (s *Server) fourLetterWord(c *conn, first [4]byte) bool {
 	if !ok {
 		return false
 	}
-	s.metrics.PacketsReceived.Inc()
-	c.stats.in.Add(1)
+	c.out.traffic.received.Add(1)
 	c.stats.asked.Store(true)
 	arg, err := c.frames.Take(4 + word.ArgBytes())
 	if err != nil {
 		return true
 	}
 	answer := s.words.Answer(word, arg[4:])
-	s.metrics.PacketsSent.Inc()
+	c.out.traffic.sent.Add(1)
 	c.out.append(func(b []byte) []byte { return append(b, answer...) })
 	c.out.closeAfterFlush()
 	c.out.flush()

@@ -302,7 +302,7 @@ func (c *conn) reply(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byt
 // replyAside is reply for what is measured by nobody else.
 func (c *conn) replyAside(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
 	c.reply(xid, zxid, code, body)
-	c.stats.sent(1)
+	c.out.traffic.sent.Add(1)
 }
 
 func appendReply(b []byte, xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) []byte {
@@ -320,8 +320,7 @@ func (c *conn) Notify(e *watch.Event) {
 		return
 	}
 	c.out.event(func(b []byte) []byte { return appendEvent(b, e) })
-	c.stats.sent(1)
-	c.srv.metrics.PacketsSent.Inc()
+	c.out.traffic.sent.Add(1)
 	if e.Zxid > 0 {
 		c.srv.markDirty(c)
 	}
@@ -348,7 +347,6 @@ func (c *conn) end() {
 // connStats is what `cons` and `stat` show of a connection.
 type connStats struct {
 	established time.Time
-	in, out     atomic.Int64
 	lastOp      atomic.Int32
 	lastXid     atomic.Int32
 	lastZxid    atomic.Int64
@@ -364,8 +362,6 @@ func (s *connStats) connected(last wire.Zxid) {
 	s.lastXid.Store(0)
 	s.lastZxid.Store(int64(last))
 }
-
-func (s *connStats) sent(n int64) { s.out.Add(n) }
 
 // stop takes the connection out of the way of the apply goroutine and wakes a
 // reader that waits for something other than its socket.

@@ -275,7 +275,7 @@ func (s *Server) answerHead(c *conn, r *request) {
 		s.markDirty(c) // flushed, and with that closed
 	}
 	s.answers.add(c, r)
-	s.answers.end(s.metrics)
+	s.answers.end()
 	set(&c.stats.lastZxid, int64(s.machine.LastZxid()))
 }
 

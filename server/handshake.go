@@ -43,8 +43,7 @@ func (c *conn) handshake() (bool, error) {
 		s.metrics.ConnectionsRejected.Inc()
 		return false, errConnTokens
 	}
-	s.metrics.PacketsReceived.Inc()
-	c.stats.in.Add(1)
+	c.out.traffic.received.Add(1)
 	if s.readOnlyNow() {
 		return c.handshakeReadOnly(&req)
 	}
@@ -168,9 +167,8 @@ func (c *conn) answerConnect(req *wire.ConnectRequest, res connectResult) {
 		b = resp.AppendTo(b)
 		return wire.EndFrame(b, mark)
 	})
-	c.stats.sent(1)
+	c.out.traffic.sent.Add(1)
 	c.stats.connected(c.srv.machine.LastZxid())
-	c.srv.metrics.PacketsSent.Inc()
 }
 
 // handshakeReadOnly serves a client that accepts a member without a leader. Its

@@ -22,7 +22,6 @@ const (
 // Metrics is what this package counts. Everything is always on; a request costs
 // two counters and a share of one histogram.
 type Metrics struct {
-	PacketsReceived, PacketsSent                           metric.Counter
 	Responses                                              metric.Range // sizes of replies and events
 	ConnectRequests                                        metric.Counter
 	ConnectionsRejected                                    metric.Counter
@@ -53,7 +52,7 @@ func newMetrics() *Metrics { return &Metrics{} }
 // reset starts what srst resets anew: of the original's ServerMetrics, all.
 func (m *Metrics) reset() {
 	for _, c := range []*metric.Counter{
-		&m.PacketsReceived, &m.PacketsSent, &m.ConnectRequests, &m.ConnectionsRejected, &m.SessionsExpired,
+		&m.ConnectRequests, &m.ConnectionsRejected, &m.SessionsExpired,
 		&m.RequestsThrottled, &m.OpsThrottled, &m.LargeRequestsRejected,
 		&m.Revalidations, &m.ConnectionsDropped, &m.SessionlessExpired,
 	} {
@@ -158,13 +157,16 @@ func (b *batch) header(h wire.RequestHeader) {
 
 // tell brings the connection's figures up to date, before the replies leave.
 func (b *batch) tell() {
-	s := &b.c.stats
-	s.in.Add(b.received)
-	b.c.srv.metrics.PacketsReceived.Add(b.received)
-	b.c.out.traffic.in.Add(b.bytes)
-	s.out.Add(b.answered)
+	s, t := &b.c.stats, &b.c.out.traffic
+	t.received.Add(b.received)
+	t.in.Add(b.bytes)
+	if b.answered > 0 {
+		t.sent.Add(b.answered)
+	}
 	b.received, b.answered, b.bytes = 0, 0, 0
-	s.lastOp.Store(int32(b.lastOp))
+	if op := int32(b.lastOp); s.lastOp.Load() != op {
+		s.lastOp.Store(op)
+	}
 	if b.lastXid >= 0 {
 		s.lastXid.Store(int32(b.lastXid))
 	}
@@ -194,7 +196,6 @@ func (b *batch) end() {
 		took := now - b.started
 		for _, o := range b.ops {
 			m.observe(o.op, took, o.n)
-			m.PacketsSent.Add(o.n)
 			b.c.stats.latency.observe(took, o.n)
 		}
 		set(&b.c.stats.lastSeen, now.Milliseconds())
@@ -214,7 +215,6 @@ type answers struct {
 	n       int64
 
 	// Of all connections, until the entry ends.
-	sent    int64
 	latency metric.Run
 }
 
@@ -236,8 +236,7 @@ func (a *answers) flush() {
 	}
 	took := a.now - a.arrived
 	a.latency.Observe(&s.metrics.Latency[slot(a.op)], int64(took), a.n)
-	a.sent += a.n
-	a.c.stats.sent(a.n)
+	a.c.out.traffic.sent.Add(a.n)
 	a.c.stats.latency.observe(took, a.n)
 	set(&a.c.stats.lastSeen, a.now.Milliseconds())
 	if z := int64(s.machine.LastZxid()); z > a.c.stats.lastZxid.Load() { // of an entry under way it is the one before
@@ -247,13 +246,10 @@ func (a *answers) flush() {
 }
 
 // end is called after an entry.
-func (a *answers) end(m *Metrics) {
+func (a *answers) end() {
 	a.flush()
 	a.latency.Flush()
-	if a.sent > 0 {
-		m.PacketsSent.Add(a.sent)
-	}
-	a.now, a.sent = 0, 0
+	a.now = 0
 }
 
 // set stores v unless it is there: that costs less than to store what is.

@@ -31,7 +31,7 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 		if err := s.checkMembers(); err != nil {
 			return err
 		}
-		s.answers.end(s.metrics)
+		s.answers.end()
 		s.afterStaging()
 		s.compareDigest(e.Index)
 		if !s.cfg.Standalone() {

@@ -34,21 +34,43 @@ func (s *sizes) event(bytes int) {
 	s.events += int64(max(bytes-lengthField, 0))
 }
 
-// traffic counts the bytes of one connection, and of all that have ended. What every request adds to is
+// traffic counts what one connection, or all that have ended, received and sent. What every request adds to is
 // kept apart for each connection: one counter that all share would cost each of them a cache miss.
-type traffic struct{ in, out, watch atomic.Int64 }
+type traffic struct {
+	in, out, watch atomic.Int64 // bytes: of requests, replies, events
+	received, sent atomic.Int64 // requests; replies and events
+
+	// What received and sent were when `crst` had the connection's figures begin anew; less than nothing
+	// after `srst`, which is not about those.
+	receivedBefore, sentBefore atomic.Int64
+}
 
 // add adds what o counted.
 func (t *traffic) add(o *traffic) {
 	t.in.Add(o.in.Load())
 	t.out.Add(o.out.Load())
 	t.watch.Add(o.watch.Load())
+	t.received.Add(o.received.Load())
+	t.sent.Add(o.sent.Load())
 }
 
 func (t *traffic) reset() {
 	t.in.Store(0)
 	t.out.Store(0)
 	t.watch.Store(0)
+	t.receivedBefore.Add(-t.received.Swap(0))
+	t.sentBefore.Add(-t.sent.Swap(0))
+}
+
+// resetOwn has own begin anew.
+func (t *traffic) resetOwn() {
+	t.receivedBefore.Store(t.received.Load())
+	t.sentBefore.Store(t.sent.Load())
+}
+
+// own returns how much the connection received and sent since resetOwn.
+func (t *traffic) own() (received, sent int64) {
+	return t.received.Load() - t.receivedBefore.Load(), t.sent.Load() - t.sentBefore.Load()
 }
 
 // traffic adds up all connections, the ended ones included.

@@ -17,13 +17,14 @@ var _ admin.Source = (*Server)(nil)
 
 // Status implements admin.Source.
 func (s *Server) Status() admin.Status {
+	all := s.traffic()
 	st := admin.Status{
 		Serving:     s.canServe(),
 		Mode:        s.mode(),
 		LeaderID:    s.leadership.Load().leader,
 		Started:     s.started,
-		Received:    s.metrics.PacketsReceived.Load(),
-		Sent:        s.metrics.PacketsSent.Load(),
+		Received:    all.received.Load(),
+		Sent:        all.sent.Load(),
 		AuthFailed:  s.metrics.AuthFailed.Load(),
 		PlainRemote: int(s.metrics.PlainRemote.Load()), PlainLocal: int(s.metrics.PlainLocal.Load()),
 		Connections: s.connected(),
@@ -170,11 +171,12 @@ func (s *Server) Connections(visit func(*admin.Connection) bool) {
 
 func (c *conn) show() admin.Connection {
 	st := &c.stats
+	received, sent := c.out.traffic.own()
 	v := admin.Connection{
 		Remote:      c.remote,
 		Secure:      c.secured.Load(),
 		Outstanding: int64(c.queued.Load()),
-		Received:    st.in.Load(), Sent: st.out.Load(),
+		Received:    received, Sent: sent,
 		Session:     c.sessionID(),
 		Established: st.established, TimeoutMillis: c.timeout.Load(),
 		LastOp: wire.OpCode(st.lastOp.Load()), NoOp: st.lastOp.Load() == 0,
@@ -292,8 +294,7 @@ func (s *Server) ResetConnectionStats() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.stats.in.Store(0)
-		c.stats.out.Store(0)
+		c.out.traffic.resetOwn()
 		c.stats.lastOp.Store(0)
 		c.stats.lastXid.Store(-1)
 		c.stats.lastZxid.Store(-1)
