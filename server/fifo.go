@@ -251,16 +251,25 @@ func (s *Server) advanceConn(c *conn) {
 			return
 		}
 		c.mu.Unlock()
-		// Popped only after the answer is in the output, since the reader
-		// serves inline as soon as it finds the fifo empty.
-		s.answerHead(c, r)
-		c.mu.Lock()
-		if !c.ended {
-			c.finishHeadLocked(r)
-		}
-		c.mu.Unlock()
-		s.markDirty(c)
+		s.takeHead(c, r)
 	}
+}
+
+// takeHead answers the head of the fifo and takes it off.
+func (s *Server) takeHead(c *conn, r *request) {
+	// Popped only after the answer is in the output, since the reader
+	// serves inline as soon as it finds the fifo empty.
+	s.answerHead(c, r)
+	c.mu.Lock()
+	ended := c.ended
+	if !ended {
+		c.finishHeadLocked(r)
+	}
+	c.mu.Unlock()
+	if ended {
+		s.watches.RemoveAll(c) // the reader may have done so before the answer set one
+	}
+	s.markDirty(c)
 }
 
 func (s *Server) answerHead(c *conn, r *request) {

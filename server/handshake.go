@@ -131,6 +131,10 @@ func (c *conn) openSession(req *wire.ConnectRequest, timeout int32) (connectResu
 	}
 	r := &request{kind: kindConnect, op: cmd.Op, arrived: c.srv.uptime(), result: make(chan connectResult, 1)}
 	c.mu.Lock()
+	if c.ended { // by the server, just now: nobody would take the request off
+		c.mu.Unlock()
+		return connectResult{}, errNotServing
+	}
 	c.pushLocked(r)
 	err := c.srv.pipeline.submit(c, r, cmd)
 	c.mu.Unlock()

@@ -403,3 +403,35 @@ func TestTooManyWatches(t *testing.T) {
 	}
 	other.call(wire.OpGetData, &wire.GetDataRequest{Path: "/"}, nil)
 }
+
+// TestEndedConnectionsLeaveNothing: a connection may end between any two steps of what is under way for it.
+func TestEndedConnectionsLeaveNothing(t *testing.T) {
+	s := newServer(t, nil)
+	newEnded := func() *conn {
+		end, other := memoryPipe()
+		t.Cleanup(func() { other.Close() })
+		c := newConn(s, end, portPlain)
+		c.stop()
+		s.watches.RemoveAll(c)
+		return c
+	}
+	t.Run("a read that is being answered", func(t *testing.T) {
+		c := newEnded()
+		payload := (&wire.RequestHeader{Xid: 1, Op: wire.OpExists}).AppendTo(nil)
+		payload = (&wire.ExistsRequest{Path: "/none", Watch: true}).AppendTo(payload)
+		s.takeHead(c, &request{kind: kindRead, op: wire.OpExists, xid: 1, payload: payload})
+		if n := s.watches.Of(c); n != 0 {
+			t.Errorf("%d watches are left", n)
+		}
+	})
+	t.Run("a handshake", func(t *testing.T) {
+		c := newEnded()
+		if _, err := c.openSession(&wire.ConnectRequest{}, 4000); err == nil {
+			t.Error("it got a session")
+		}
+		c.stop()
+		if n := s.inProgress(); n != 0 {
+			t.Errorf("%d requests count as in progress", n)
+		}
+	})
+}
