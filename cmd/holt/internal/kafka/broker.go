@@ -72,7 +72,7 @@ func (w World) brokerConfig() *cobra.Command {
 				}
 				for _, c := range r.Configs {
 					if all || c.Source != kmsg.ConfigSourceDefaultConfig {
-						list = append(list, describedSetting{c.Key, c.Value, sourceText(c.Source)})
+						list = append(list, described(c))
 					}
 				}
 			}

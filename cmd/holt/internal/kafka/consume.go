@@ -166,10 +166,8 @@ func (c *consuming) prepareTopic(ctx context.Context, adm *kadm.Client, topic st
 	if err != nil {
 		return err
 	}
-	for _, p := range c.only {
-		if _, ok := b.end[p]; !ok {
-			return &Failure{codeNotFound, fmt.Errorf("topic %s has no partition %d, only 0 to %d", topic, p, len(b.end)-1)}
-		}
+	if err := b.mustHave(c.only); err != nil {
+		return err
 	}
 	c.assign[topic] = map[int32]kgo.Offset{}
 	for p, offset := range from {

@@ -158,6 +158,11 @@ func plan(ctx context.Context, adm *kadm.Client, committed kadm.OffsetResponses,
 		if err != nil {
 			return nil, nil, err
 		}
+		// Those it has offsets of may be gone, with an older topic of that name.
+		unknown := slices.DeleteFunc(slices.Clone(partitions), func(p int32) bool { _, ok := committed.Lookup(topic, p); return ok })
+		if err := b.mustHave(unknown); err != nil {
+			return nil, nil, err
+		}
 		targets, err := b.resolve(ctx, adm, at)
 		if err != nil {
 			return nil, nil, err

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,16 @@ func readBounds(ctx context.Context, adm *kadm.Client, topic string) (*bounds, e
 		}
 	}
 	return b, nil
+}
+
+// mustHave fails unless the topic has all of some partitions.
+func (b *bounds) mustHave(partitions []int32) error {
+	for _, p := range partitions {
+		if _, ok := b.end[p]; !ok {
+			return &Failure{codeNotFound, fmt.Errorf("topic %s has no partition %d, only 0 to %d", b.topic, p, len(b.end)-1)}
+		}
+	}
+	return nil
 }
 
 // settled asks for offsets until the leaders know them, or ctx has ended: one that was just elected

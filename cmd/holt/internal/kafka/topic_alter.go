@@ -160,6 +160,9 @@ func (b *base) trim(ctx context.Context, adm *kadm.Client, topic string, partiti
 	if err != nil {
 		return err
 	}
+	if err := bounds.mustHave(partitions); err != nil {
+		return err
+	}
 	targets, err := bounds.resolve(ctx, adm, at)
 	if err != nil {
 		return err

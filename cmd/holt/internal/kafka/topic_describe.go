@@ -35,8 +35,13 @@ type describedPartition struct {
 
 type describedSetting struct {
 	Name   string  `json:"name"`
-	Value  *string `json:"value"`
+	Value  *string `json:"value"` // null: not set, or Hidden
+	Hidden bool    `json:"hidden,omitempty"`
 	Source string  `json:"source"`
+}
+
+func described(c kadm.Config) describedSetting {
+	return describedSetting{c.Key, c.Value, c.Sensitive && c.Value == nil, sourceText(c.Source)}
 }
 
 func (w World) topicDescribe() *cobra.Command {
@@ -134,7 +139,7 @@ func settingsOf(configs kadm.ResourceConfigs, name string, all bool) []described
 		}
 		for _, c := range r.Configs {
 			if all || c.Source == kmsg.ConfigSourceDynamicTopicConfig {
-				list = append(list, describedSetting{c.Key, c.Value, sourceText(c.Source)})
+				list = append(list, described(c))
 			}
 		}
 	}
@@ -194,9 +199,12 @@ func (b *base) writeTopic(d *describedTopic) error {
 func settingsTable(list []describedSetting) *table {
 	t := table{head: []string{"SETTING", "VALUE", "FROM"}}
 	for _, c := range list {
-		value := "(hidden)"
-		if c.Value != nil {
+		value := "-"
+		switch {
+		case c.Value != nil:
 			value = *c.Value
+		case c.Hidden:
+			value = "(hidden)"
 		}
 		t.row(c.Name, value, c.Source)
 	}
