@@ -10,7 +10,7 @@ import (
 )
 
 // DescribeLogDirs (35), versions 0 to 4: what is in this broker's directories, by which tools show
-// the sizes of topics. How large the file systems are is not told (-1).
+// the sizes of topics, and how large its file systems are (KIP-827); -1 for one that has failed.
 //
 // DescribeProducers (61), version 0: the producers that a partition's leader knows.
 
@@ -22,7 +22,7 @@ func (c *call) describeLogDirs(req *kmsg.DescribeLogDirsRequest) kmsg.Response {
 	}
 	for _, d := range c.replicas.LogDirs(wanted(req.Topics)) {
 		rd := kmsg.NewDescribeLogDirsResponseDir()
-		rd.Dir, rd.TotalBytes, rd.UsableBytes = d.Path, -1, -1
+		rd.Dir, rd.TotalBytes, rd.UsableBytes = d.Path, d.Total, d.Usable
 		if d.Err != nil {
 			rd.ErrorCode = int16(kerror.KafkaStorageError)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap/zaptest"
 
 	"holt/broker/metadata"
@@ -170,10 +171,24 @@ func TestOneBroker(t *testing.T) {
 	if d, ok := dirs[1].Lookup(filepath.Join(c.dir, "1"), "orders", 0); !ok || d.Size == 0 {
 		t.Errorf("the log's size: %+v", d)
 	}
+	if total, free := fileSystem(ctx, t, cl); total <= 0 || free <= 0 || free > total {
+		t.Errorf("the file system's size: %d, free %d", total, free)
+	}
 	ends, err := adm.DeleteRecords(ctx, kadm.Offsets{"orders": {0: kadm.Offset{Topic: "orders", At: 4}}})
 	if err != nil || ends["orders"][0].LowWatermark != 4 {
 		t.Error(ends, err)
 	}
+}
+
+// fileSystem asks for the size of the first directory's file system, and what is free of it.
+func fileSystem(ctx context.Context, t *testing.T, cl *kgo.Client) (total, free int64) {
+	t.Helper()
+	resp, err := cl.SeedBrokers()[0].Request(ctx, kmsg.NewPtrDescribeLogDirsRequest()) // joined answers would be without it
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := resp.(*kmsg.DescribeLogDirsResponse).Dirs[0]
+	return dir.TotalBytes, dir.UsableBytes
 }
 
 // TestSettingsAfterRestart: the broker's own settings hold for a topic that has none, also for logs that

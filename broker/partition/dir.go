@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -89,6 +90,16 @@ func Open(path string, o Options) (_ *Dir, err error) {
 	d.keepers.Go(d.keep)
 	d.keepers.Go(d.clean)
 	return d, nil
+}
+
+// Usage returns how large the file system of the directory is and how much of it the process may still
+// take, in bytes; -1 for what the system does not tell.
+func (d *Dir) Usage() (total, usable int64) {
+	u, err := d.fs.GetDiskUsage(d.path)
+	if err != nil {
+		return -1, -1 // asked for by people; a disk that fails is noticed when it is written to
+	}
+	return int64(min(u.TotalBytes, math.MaxInt64)), int64(min(u.AvailBytes, math.MaxInt64))
 }
 
 // openLogs opens what is in the directory.

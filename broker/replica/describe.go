@@ -14,6 +14,8 @@ type LogDir struct {
 	Path string
 	Err  error // why it has failed
 	Logs []LogSize
+	// Total and Usable are the bytes of its file system, and those that may still be taken; -1: not known.
+	Total, Usable int64
 }
 
 // LogSize is the size of one log.
@@ -29,11 +31,14 @@ func (s *Set) LogDirs(want func(metadata.TopicPartition) bool) []LogDir {
 	dirs := make([]LogDir, len(s.cfg.Dirs))
 	at := map[*partition.Dir]int{}
 	for i, d := range s.cfg.Dirs {
-		dirs[i] = LogDir{Path: d.Path(), Err: d.Err()}
+		dirs[i] = LogDir{Path: d.Path(), Err: d.Err(), Total: -1, Usable: -1}
+		if dirs[i].Err == nil {
+			dirs[i].Total, dirs[i].Usable = d.Usage()
+		}
 		at[d] = i
 	}
 	for _, d := range s.cfg.FailedDirs {
-		dirs = append(dirs, LogDir{Path: d.Path, Err: d.Err})
+		dirs = append(dirs, LogDir{Path: d.Path, Err: d.Err, Total: -1, Usable: -1})
 	}
 	for _, r := range s.all() {
 		if want != nil && !want(r.tp) {
