@@ -47,7 +47,7 @@ func main() {
 		}
 		return
 	}
-	lasting := flag.Duration("duration", 10*time.Second, "time of each load")
+	lasting := flag.Duration("duration", time.Minute, "time of each load")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
