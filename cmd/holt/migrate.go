@@ -63,6 +63,9 @@ func (a *app) runImport(cfg migrate.ImportConfig, asJSON bool) error {
 	if r.Differs() {
 		fmt.Fprintf(a.stderr, "holt: the tree's digest %s: ZooKeeper would only log this too; compare before you go on\n", r.Checked)
 	}
+	if r.WithoutLogs {
+		fmt.Fprintf(a.stderr, "holt: %s\n", migrate.NoLogs)
+	}
 	return a.report(r, asJSON)
 }
 

@@ -3,6 +3,8 @@ package admin
 import (
 	"strconv"
 	"strings"
+
+	"holt/wire/javaprops"
 )
 
 // The commands about the member as a server: settings, statistics, environment.
@@ -38,14 +40,36 @@ func (c *Commands) initialConfiguration(*question) (answer, error) {
 	if text == "" {
 		return answer{body: object{}.with("initial_configuration", nil)}, nil
 	}
+	return answer{body: object{}.with("initial_configuration", withoutSecrets(text))}, nil
+}
+
+// withoutSecrets hides the values of secret settings, in whichever of its forms the text of a
+// configuration has them: behind an equals sign, a colon or a blank, continued in the next
+// line, or commented out.
+func withoutSecrets(text string) string {
+	props, _ := javaprops.Parse("", text) // no member runs by a text with lines that cannot be read
 	var b strings.Builder
+	end := 0
+	for _, p := range props {
+		hideComments(&b, text[end:p.Start])
+		if end = p.End; secret(p.Key) {
+			b.WriteString(p.Key + "=" + hidden + "\n")
+		} else {
+			b.WriteString(text[p.Start:p.End])
+		}
+	}
+	hideComments(&b, text[end:])
+	return b.String()
+}
+
+// hideComments writes what is between settings: a secret that was commented out may still be one.
+func hideComments(b *strings.Builder, text string) {
 	for line := range strings.Lines(text) {
-		if key, _, ok := strings.Cut(line, "="); ok && secret(key) {
-			line = key + "=" + hidden + "\n"
+		if at := strings.IndexAny(line, "=:"); at >= 0 && secret(line[:at]) {
+			line = line[:at] + "=" + hidden + "\n"
 		}
 		b.WriteString(line)
 	}
-	return answer{body: object{}.with("initial_configuration", b.String())}, nil
 }
 
 // hidden stands for a value that is not for everybody who reaches the port.

@@ -329,6 +329,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 			t.Errorf("%s: %s", path, got)
 		}
 	}
+	// As Java reads properties, a key ends at a colon or a blank too, and a line may go on in the next.
+	src.config.InitialText = "\ufeffdataDir=/data\nssl.keyStore.password secret1\n  ssl.trustStore.password: secret2\n" +
+		"ssl.quorum.keyStore.password=\\\n   secret3\nssl.quorum.trustStore.passw\\u006frd=secret4\n# ssl.keyStore.password: secret5\n" +
+		"DigestAuthenticationProvider.superDigest\tsuper:secret6=\n# a remark\ntickTime=2000"
+	if _, got := get("GET", "/commands/icfg", ""); strings.Contains(got, "secret") || strings.Count(got, hidden) != 6 ||
+		!strings.Contains(got, `\n# a remark\ntickTime=2000"`) || !strings.Contains(got, `dataDir=/data\n`) {
+		t.Errorf("settings in other forms: %s", got)
+	}
 	_, got := get("GET", "/commands/sysp", "")
 	if v := values(t, got); v["zookeeper.skipACL"] != "yes" || v["user.dir"] == nil {
 		t.Errorf("system_properties: %s", got)

@@ -41,6 +41,8 @@ type Settings struct {
 	// Protocols are the versions offered; default TLS 1.2 and 1.3. ZooKeeper
 	// offers clients 1.3 alone if its Java has it, and 1.2 alone otherwise.
 	Protocols []uint16
+	// protocol stands for Protocols while these are empty.
+	protocol []uint16
 	// CipherSuites are those of TLS 1.2; default those of crypto/tls. Those of
 	// 1.3 cannot be chosen.
 	CipherSuites []uint16
@@ -96,12 +98,9 @@ func (s *Settings) Set(name, value string) error {
 	}
 	switch name {
 	case "protocol":
-		if len(s.Protocols) > 0 {
-			return nil // enabledProtocols wins; this is its default
-		}
-		return s.setProtocols(value)
+		return setProtocols(&s.protocol, value)
 	case "enabledProtocols":
-		return s.setProtocols(value)
+		return setProtocols(&s.Protocols, value)
 	case "ciphersuites":
 		return s.setCipherSuites(value)
 	case "clientAuth":
@@ -180,7 +179,7 @@ func (s *Settings) setClientAuth(value string) error {
 	return nil
 }
 
-func (s *Settings) setProtocols(value string) error {
+func setProtocols(to *[]uint16, value string) error {
 	var versions []uint16
 	for name := range strings.SplitSeq(value, ",") {
 		switch strings.TrimSpace(name) {
@@ -198,7 +197,7 @@ func (s *Settings) setProtocols(value string) error {
 			return fmt.Errorf("protocol %q is not one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3", name)
 		}
 	}
-	s.Protocols = versions
+	*to = versions
 	return nil
 }
 
@@ -220,12 +219,14 @@ func (s *Settings) setCipherSuites(value string) error {
 	return nil
 }
 
-// versions is the range that Protocols span: crypto/tls knows no gaps.
+// versions is the range that Protocols span, or their default: crypto/tls knows no gaps.
 func (s *Settings) versions() (least, most uint16) {
-	if len(s.Protocols) == 0 {
-		return tls.VersionTLS12, tls.VersionTLS13
+	for _, given := range [][]uint16{s.Protocols, s.protocol} {
+		if len(given) > 0 {
+			return slices.Min(given), slices.Max(given)
+		}
 	}
-	return slices.Min(s.Protocols), slices.Max(s.Protocols)
+	return tls.VersionTLS12, tls.VersionTLS13
 }
 
 // String shows what is set, but passwords.
@@ -238,7 +239,7 @@ func (s Settings) String() string {
 	}
 	add("keyStore", s.KeyStore.Location)
 	add("trustStore", s.TrustStore.Location)
-	if len(s.Protocols) > 0 {
+	if len(s.Protocols)+len(s.protocol) > 0 {
 		least, most := s.versions()
 		add("protocols", tls.VersionName(least)+" to "+tls.VersionName(most))
 	}

@@ -46,7 +46,7 @@ func TestSet(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for value, want := range map[string][2]uint16{
-		"":                {tls.VersionTLS12, tls.VersionTLS13},
+		"":                {tls.VersionTLS11, tls.VersionTLS11},
 		"TLSv1.2":         {tls.VersionTLS12, tls.VersionTLS12},
 		"TLSv1.3,TLSv1.2": {tls.VersionTLS12, tls.VersionTLS13},
 		"TLSv1,TLSv1.1":   {tls.VersionTLS10, tls.VersionTLS11},
@@ -57,16 +57,22 @@ func TestVersions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The other key is its default and must not win, whichever comes first.
-		if err := s.Set("protocol", "TLSv1.2"); err != nil {
-			t.Fatal(err)
-		}
-		if value == "" {
-			s.Protocols = nil
+		// The other key is its default and must not win, whichever comes first; of that key itself the last
+		// value counts.
+		for _, protocol := range []string{"TLSv1.3", "TLSv1.1"} {
+			if err := s.Set("protocol", protocol); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if least, most := s.versions(); [2]uint16{least, most} != want {
 			t.Errorf("%q: %x to %x, want %x", value, least, most, want)
 		}
+	}
+}
+
+func TestDefaultVersions(t *testing.T) {
+	if least, most := new(Settings).versions(); least != tls.VersionTLS12 || most != tls.VersionTLS13 {
+		t.Errorf("%x to %x", least, most)
 	}
 }
 

@@ -2,6 +2,7 @@ package zoocfg
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,15 +26,28 @@ func mechanisms(s string) (value, error) {
 	return text(s)
 }
 
-func (r *reader) addSuperUser(_ property, v value) {
-	if v.text != "" {
-		r.sasl.SuperUsers = append(r.sasl.SuperUsers, v.text)
+// setSuperUser takes the user of one key. One that a later source gives again, or gives no
+// value, is no superuser by the former line any more.
+func (r *reader) setSuperUser(p property, v value) {
+	if r.superUsers == nil {
+		r.superUsers = map[string]string{}
+	}
+	r.superUsers[p.key] = v.text
+}
+
+// finishSuperUsers has them in the order of their keys.
+func (r *reader) finishSuperUsers() {
+	for _, key := range slices.Sorted(maps.Keys(r.superUsers)) {
+		if user := r.superUsers[key]; user != "" {
+			r.sasl.SuperUsers = append(r.sasl.SuperUsers, user)
+		}
 	}
 }
 
 // finishSASL reads the JAAS file. As in ZooKeeper, a file that cannot be read is a mistake and a
 // section that is not there means no SASL; unlike there, that is said.
 func (r *reader) finishSASL() {
+	r.finishSuperUsers()
 	if err := server.ValidateAuthRules(r.sasl.Rules); err != nil {
 		r.fail(r.seen["security.auth_to_local"], "security.auth_to_local: "+err.Error(), "write rules as RULE:[1:$1@$0](.*@REALM)s/@.*// DEFAULT")
 	}

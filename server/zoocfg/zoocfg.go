@@ -134,6 +134,7 @@ type reader struct {
 	jaasSection   string
 	krb5Conf      string
 	krb5Realm     string
+	superUsers    map[string]string // by key
 	sasl          server.SASLConfig
 }
 

@@ -43,6 +43,14 @@ func TestImportExport(t *testing.T) {
 					t.Errorf("%+v\nwant what came in\n%+v", r, in)
 				}
 			}
+			// An export is a snapshot alone; a dataDir whose logs are elsewhere looks the same, and lacks writes.
+			if in.WithoutLogs || !second.WithoutLogs {
+				t.Errorf("without logs: %t of the files of ZooKeeper, %t of a snapshot", in.WithoutLogs, second.WithoutLogs)
+			}
+			var text bytes.Buffer
+			if err := second.Text(&text); err != nil || !strings.Contains(text.String(), "--log-dir") {
+				t.Errorf("%v, report of a snapshot:\n%s", err, text.String())
+			}
 			if !strings.HasPrefix(second.Checked, "the same") {
 				t.Errorf("checked: %q", second.Checked)
 			}

@@ -24,6 +24,9 @@ type Report struct {
 	Refused  []string `json:"refusedSnapshots,omitempty"`
 	Logs     []string `json:"logs,omitempty"`
 	Salvaged string   `json:"salvagedUpTo,omitempty"`
+	// WithoutLogs is an import that found no transaction logs, as those of a server with a dataLogDir that
+	// nobody named: the tree is that of the snapshot, however old.
+	WithoutLogs bool `json:"withoutLogs,omitempty"`
 
 	Zxid      hex64  `json:"zxid"`
 	NextEpoch uint32 `json:"nextEpoch,omitempty"`
@@ -56,6 +59,9 @@ type Report struct {
 	Servers []string `json:"servers,omitempty"`
 	Seconds float64  `json:"seconds"`
 }
+
+// NoLogs is what is said of an import WithoutLogs.
+const NoLogs = "no transaction logs were found: if ZooKeeper had a dataLogDir, name it by --log-dir; else what was written after the snapshot is missing"
 
 // hex64 is a number that people compare with what ZooKeeper prints.
 type hex64 uint64
@@ -115,6 +121,7 @@ func (r *Report) fill(l *zkfile.Loaded, tree *znode.Tree, nodes zkfile.Source) e
 	for _, f := range l.Logs {
 		r.Logs = append(r.Logs, f.Path)
 	}
+	r.WithoutLogs = len(l.Logs) == 0
 	if l.Salvaged != nil {
 		r.Salvaged = l.Salvaged.Error()
 	}
@@ -160,6 +167,9 @@ func (r *Report) Text(w io.Writer) error {
 	}
 	for _, s := range r.Logs {
 		line("log", "%s", s)
+	}
+	if r.WithoutLogs {
+		line("log", "%s", NoLogs)
 	}
 	if r.Salvaged != "" {
 		line("salvaged", "what comes before: %s", r.Salvaged)

@@ -11,8 +11,9 @@ import (
 const marker = "initialize"
 
 // holtData are the entries of a data or log directory that are Holt's, as
-// patterns. version-2 is ZooKeeper's.
-var holtData = [...]string{"tree*", "raft", "incarnation", marker}
+// patterns, with what an import, a backup or a restore that was cut short leaves:
+// no member starts beside founding. version-2 is ZooKeeper's.
+var holtData = [...]string{"tree*", "raft", "incarnation", "founding*", "checkpoints", "at-rest-*", "restore-*", "snapshot-tree", marker}
 
 // Initialize runs zkServer-initialize.sh with its arguments and returns the exit
 // code: it makes the directories of a new server and writes its id.

@@ -32,7 +32,7 @@ func (s *Script) status(settings map[string]string) int {
 	if tls {
 		flags = append([]string{}, strings.Fields(s.env["CLIENT_JVMFLAGS"]+" "+s.env["JVMFLAGS"])...)
 	}
-	answer, err := s.Ask(net.JoinHostPort(host, port), "srvr", flags)
+	answer, err := s.Ask(net.JoinHostPort(strings.Trim(host, "[]"), port), "srvr", flags)
 	if err == nil {
 		for line := range strings.SplitSeq(answer, "\n") {
 			if strings.Contains(line, "Mode") {
