@@ -82,9 +82,12 @@ class Leaders {
                 @Override
                 public void takeLeadership(CuratorFramework c) throws Exception {
                     most.accumulateAndGet(leading.incrementAndGet(), Math::max);
-                    Thread.sleep(10);
-                    turns.countDown();
-                    leading.decrementAndGet();
+                    try {
+                        Thread.sleep(10);
+                        turns.countDown();
+                    } finally {
+                        leading.decrementAndGet(); // close interrupts
+                    }
                 }
             });
             l.setId("id" + i);
