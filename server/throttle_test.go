@@ -256,10 +256,9 @@ func TestLargeRequestsPastTheirBytesCloseTheConnection(t *testing.T) {
 
 func TestReadOnlyMemberServesWhoAcceptsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newTestEnsemble(t)
+		e := newTestEnsembleOf(t, func(_ uint64, c *Config) { c.ReadOnlyMode = true })
 		leader := e.leader(1, 2, 3)
 		alone := others(leader)[0]
-		e.servers[alone].cfg.ReadOnlyMode = true
 		w := connect(t, e.servers[leader], wire.ConnectRequest{})
 		last := w.call(wire.OpCreate, create("/n", "data", 0), nil)
 		r := connect(t, e.servers[alone], wire.ConnectRequest{})

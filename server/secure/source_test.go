@@ -81,9 +81,10 @@ func serial(c *tls.Conn) string { return c.ConnectionState().PeerCertificates[0]
 func TestReload(t *testing.T) {
 	ca := securetest.New(t, "ours")
 	core, logs := observer.New(zapcore.InfoLevel)
-	settings := ca.Settings(t, "server")
+	// Both before the server looks: they write the same trust store, which it would take for a change.
+	settings, clients := ca.Settings(t, "server"), ca.Settings(t, "client")
 	server := securetest.Open(t, settings, secure.Options{Logger: zap.New(core), Every: 5 * time.Millisecond})
-	client := securetest.Open(t, ca.Settings(t, "client"), secure.Options{})
+	client := securetest.Open(t, clients, secure.Options{})
 	addr := echo(t, server)
 	old, err := say(t, addr, client, "localhost")
 	if err != nil {
