@@ -63,6 +63,9 @@ func (a *app) runImport(cfg migrate.ImportConfig, asJSON bool) error {
 	if r.Differs() {
 		fmt.Fprintf(a.stderr, "holt: the tree's digest %s: ZooKeeper would only log this too; compare before you go on\n", r.Checked)
 	}
+	for _, gap := range r.Gaps {
+		fmt.Fprintf(a.stderr, "holt: %s: ZooKeeper would not notice; find the file that is missing, or take those of another server\n", gap)
+	}
 	if r.WithoutLogs {
 		fmt.Fprintf(a.stderr, "holt: %s\n", migrate.NoLogs)
 	}

@@ -52,8 +52,22 @@ type Loaded struct {
 	// noted; 0 if none was compared. DigestDiffers is the last one after which it had another,
 	// DigestDiffered the first.
 	DigestZxid, DigestDiffers, DigestDiffered wire.Zxid
+	// Gaps are the places where the logs lack transactions, gapsMax of them at most: a file is missing.
+	Gaps []Gap
 	// Salvaged is the damage that replay stopped at.
 	Salvaged error
+}
+
+// gapsMax bounds Loaded.Gaps.
+const gapsMax = 100
+
+// Gap is between two transactions that follow each other in the files, and did not when they were made.
+type Gap struct{ After, Before wire.Zxid }
+
+// follows reports whether nothing is missing between two transactions: zxids are given out one by one, and
+// begin anew with 1 in each epoch. That the end of an epoch is missing nobody can tell.
+func follows(before, after wire.Zxid) bool {
+	return after <= before+1 || after.Epoch() > before.Epoch() && uint32(after) == 1
 }
 
 // Load makes a tree of the newest snapshot that is whole and the logs after it. fresh
@@ -96,7 +110,8 @@ type loader struct {
 	tree    *znode.Tree
 	out     Loaded
 	trailer Trailer
-	fuzzy   bool // the tree may hold what comes later
+	fuzzy   bool      // the tree may hold what comes later
+	at      wire.Zxid // of the snapshot's name or the last transaction after it: none before is missing
 	total   int64
 	done    int64 // of former files
 	digest  *Digest

@@ -18,6 +18,7 @@ func (l *loader) replay() error {
 	if err := l.compare(l.out.Zxid, l.digest, false); err != nil {
 		return err
 	}
+	l.at = l.out.Snapshot.Zxid
 	for _, f := range l.dir.logsFrom(l.out.Zxid + 1) {
 		l.out.Logs = append(l.out.Logs, f)
 		err := l.replayFile(f)
@@ -54,6 +55,10 @@ func (l *loader) replayFile(f File) (err error) {
 		if t.Zxid <= l.out.Snapshot.Zxid && l.out.Snapshot.Path != "" {
 			continue
 		}
+		if !follows(l.at, t.Zxid) && len(l.out.Gaps) < gapsMax {
+			l.out.Gaps = append(l.out.Gaps, Gap{l.at, t.Zxid})
+		}
+		l.at = max(l.at, t.Zxid)
 		if err := l.step(&t); err != nil {
 			return named(f.Path, err)
 		}

@@ -28,6 +28,9 @@ type Report struct {
 	// nobody named: the tree is that of the snapshot, however old.
 	WithoutLogs bool `json:"withoutLogs,omitempty"`
 
+	// Gaps say which transactions are in no file.
+	Gaps []string `json:"missingTransactions,omitempty"`
+
 	Zxid      hex64  `json:"zxid"`
 	NextEpoch uint32 `json:"nextEpoch,omitempty"`
 	Txns      int64  `json:"transactions"`
@@ -125,6 +128,9 @@ func (r *Report) fill(l *zkfile.Loaded, tree *znode.Tree, nodes zkfile.Source) e
 	if l.Salvaged != nil {
 		r.Salvaged = l.Salvaged.Error()
 	}
+	for _, g := range l.Gaps {
+		r.Gaps = append(r.Gaps, fmt.Sprintf("no log has what came between transactions %s and %s", g.After, g.Before))
+	}
 	r.Zxid = hex64(l.Zxid)
 	r.Txns, r.Failed = l.Txns, l.Failed
 	r.Sessions, r.Orphaned, r.MissingACLs = len(l.Sessions), len(l.Orphaned), l.MissingACLs
@@ -173,6 +179,9 @@ func (r *Report) Text(w io.Writer) error {
 	}
 	if r.Salvaged != "" {
 		line("salvaged", "what comes before: %s", r.Salvaged)
+	}
+	for _, s := range r.Gaps {
+		line("missing", "%s", s)
 	}
 	line("zxid", "%s", r.Zxid)
 	if r.NextEpoch != 0 {
