@@ -65,7 +65,9 @@ func (p *Peers) Dial(ctx context.Context, addr string, dial func(context.Context
 	if err != nil {
 		host = addr
 	}
-	c := &dialed{Conn: Client(nc, p.source.ClientContext(ctx, host)), peers: p}
+	config := p.source.ClientContext(ctx, host)
+	config.GetClientCertificate = showAnyway(config.Certificates)
+	c := &dialed{Conn: Client(nc, config), peers: p}
 	if err := c.HandshakeContext(ctx); err != nil {
 		if ctx.Err() == nil {
 			p.refused("connection to peer failed: TLS handshake", nc.RemoteAddr(), err)
@@ -73,6 +75,19 @@ func (p *Peers) Dial(ctx context.Context, addr string, dial func(context.Context
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// showAnyway has a peer shown the certificate that suits it, and the first one if none does. crypto/tls would show
+// none then, and the peer would say that there is none, instead of whose it is.
+func showAnyway(pairs []tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		for i := range pairs {
+			if asked.SupportsCertificate(&pairs[i]) == nil {
+				return &pairs[i], nil
+			}
+		}
+		return &pairs[0], nil // NewPeers wants one
+	}
 }
 
 func (p *Peers) refused(message string, remote net.Addr, err error) {
