@@ -201,7 +201,7 @@ func (c *compaction) swap(w *segment, old []*segment) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.Err(); err != nil {
-		return err
+		return errors.Join(err, w.retire())
 	}
 	if l.isClosed() {
 		return errors.Join(ErrClosed, w.retire())
@@ -213,10 +213,10 @@ func (c *compaction) swap(w *segment, old []*segment) error {
 	}
 	// Recovery must not take what is left out for what a crash has lost.
 	if err := l.dir.checkpoints.set(l.dir, kindRecovery, l.name, l.recovery.Load()); err != nil {
-		return err
+		return errors.Join(err, w.retire())
 	}
 	if err := w.promote(suffixCleaned, suffixSwap); err != nil {
-		return err
+		return errors.Join(err, w.retire()) // the files stay: which name they have on disk is not known
 	}
 	l.mu.Lock()
 	l.segments = slices.Concat(segments[:i:i], []*segment{w}, segments[i+len(old):])
