@@ -19,8 +19,8 @@ const (
 	slotCloseSession  = 119
 )
 
-// Metrics is what this package counts. Everything is always on; a request costs
-// two counters and a share of one histogram.
+// Metrics is what this package counts, but for what each connection counts for itself (traffic). Everything is
+// always on; a request costs its connection a few additions, and a share of one histogram.
 type Metrics struct {
 	Responses                                              metric.Range // sizes of replies and events
 	ConnectRequests                                        metric.Counter

@@ -60,17 +60,6 @@ func (c *comer) noResponder(w func(http.ResponseWriter)) {
 
 func put(w io.Writer, b []byte) { _, _ = w.Write(b) } // who asked has gone away
 
-// nobody is an address where nobody listens.
-func nobody(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String() + "/crl"
-}
-
 // middle puts an authority in between, of which change may change what is published. The certificate is
 // issued by it, with a publisher of its own.
 func (c *comer) middle(change func(template *x509.Certificate, p *securetest.Publisher)) *securetest.Authority {
@@ -104,8 +93,8 @@ func listOutcomes() []outcome {
 		{"good", func(*comer) {}, true, ""},
 		{"revoked", func(c *comer) { c.revoked = true }, false, ""},
 		{"no address", func(c *comer) { c.template.CRLDistributionPoints = nil }, false, ""},
-		{"unreachable", func(c *comer) { c.template.CRLDistributionPoints = []string{nobody(c.t)} }, false, ""},
-		{"second of two points", func(c *comer) { c.template.CRLDistributionPoints = []string{nobody(c.t), c.p.CRL()} }, false,
+		{"unreachable", func(c *comer) { c.template.CRLDistributionPoints = []string{securetest.Nowhere(c.t)} }, false, ""},
+		{"second of two points", func(c *comer) { c.template.CRLDistributionPoints = []string{securetest.Nowhere(c.t), c.p.CRL()} }, false,
 			"Java gives up at the first point that cannot be reached; the next one is as good."},
 		{"not there", func(c *comer) { c.instead(http.NotFound) }, false, ""},
 		{"a page", func(c *comer) { c.instead(func(w http.ResponseWriter, _ *http.Request) { put(w, []byte("<html>")) }) }, false, ""},

@@ -48,8 +48,8 @@ func TestAnswers(t *testing.T) {
 	}{
 		"an answer":    {set: func(*testing.T, *setting) {}},
 		"no responder": {set: func(_ *testing.T, s *setting) { s.leaf.OCSPServer = nil }, cause: "it names no OCSP responder"},
-		"unreachable":  {set: func(t *testing.T, s *setting) { s.leaf.OCSPServer = []string{unreachable(t)} }, cause: "connection refused"},
-		"second one":   {set: func(t *testing.T, s *setting) { s.leaf.OCSPServer = []string{unreachable(t), s.p.OCSP()} }},
+		"unreachable":  {set: func(t *testing.T, s *setting) { s.leaf.OCSPServer = []string{securetest.Nowhere(t)} }, cause: "connection refused"},
+		"second one":   {set: func(t *testing.T, s *setting) { s.leaf.OCSPServer = []string{securetest.Nowhere(t), s.p.OCSP()} }},
 		"unknown":      {set: change(func(r *ocsp.Response) { r.Status = ocsp.Unknown }), cause: "it does not know the certificate"},
 		"try later":    {set: answers(func(w http.ResponseWriter, _ *http.Request) { say(w, string(ocsp.TryLaterErrorResponse)) }), cause: "it refuses to answer: try later"},
 		"nothing":      {set: answers(func(http.ResponseWriter, *http.Request) {}), cause: "not an answer of OCSP"},

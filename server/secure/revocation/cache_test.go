@@ -275,7 +275,7 @@ func TestHostIsDown(t *testing.T) {
 	p := ca.Publish(t)
 	now := newClock()
 	c := revocation.New(revocation.Options{OCSP: true}.WithNow(now.read))
-	gone := unreachable(t)
+	gone := securetest.Nowhere(t)
 	visit := func() {
 		t.Helper()
 		template := p.Template("client")

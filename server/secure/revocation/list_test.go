@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,12 +79,14 @@ func TestLists(t *testing.T) {
 		refuse string // the cause if the certificate is not revoked; "" if it is then accepted
 		blind  bool   // a revoked certificate is refused for the same cause
 	}{
-		"a list":         {set: func(*testing.T, *setting) {}},
-		"no address":     {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = nil }, refuse: "it names no address of a CRL", blind: true},
-		"LDAP":           {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{"ldap://127.0.0.1/cn=a"} }, refuse: "CRL ldap://127.0.0.1/cn=a: not an address of http or https", blind: true},
-		"a file":         {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{"file:///etc/passwd"} }, refuse: "not an address of http", blind: true},
-		"unreachable":    {set: func(t *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{unreachable(t)} }, refuse: "connection refused", blind: true},
-		"second address": {set: func(t *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{unreachable(t), s.p.CRL()} }},
+		"a list":      {set: func(*testing.T, *setting) {}},
+		"no address":  {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = nil }, refuse: "it names no address of a CRL", blind: true},
+		"LDAP":        {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{"ldap://127.0.0.1/cn=a"} }, refuse: "CRL ldap://127.0.0.1/cn=a: not an address of http or https", blind: true},
+		"a file":      {set: func(_ *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{"file:///etc/passwd"} }, refuse: "not an address of http", blind: true},
+		"unreachable": {set: func(t *testing.T, s *setting) { s.leaf.CRLDistributionPoints = []string{securetest.Nowhere(t)} }, refuse: "connection refused", blind: true},
+		"second address": {set: func(t *testing.T, s *setting) {
+			s.leaf.CRLDistributionPoints = []string{securetest.Nowhere(t), s.p.CRL()}
+		}},
 		"not there":      {set: instead(http.NotFound), refuse: "HTTP status 404", blind: true},
 		"nothing":        {set: instead(func(http.ResponseWriter, *http.Request) {}), refuse: "not a CRL", blind: true},
 		"a page":         {set: instead(func(w http.ResponseWriter, _ *http.Request) { say(w, "<html>log in first</html>") }), refuse: "not a CRL", blind: true},
@@ -180,17 +181,6 @@ func TestLists(t *testing.T) {
 }
 
 func say(w http.ResponseWriter, text string) { _, _ = io.WriteString(w, text) } // who asked has gone away
-
-// unreachable is an address where nobody listens.
-func unreachable(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String() + "/crl"
-}
 
 // TestChains has an authority in between: it is asked about first, and if it is revoked, nobody is asked
 // where it says.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -199,3 +200,14 @@ func (a *Authority) Below(t testing.TB, template *x509.Certificate) *Authority {
 
 // Signs makes a pair out of the authority: for who signs in its name.
 func (a *Authority) Signs() Pair { return Pair{a.Cert, a.key} }
+
+// Nowhere is an address of a list at which nobody listens.
+func Nowhere(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String() + "/crl"
+}
