@@ -30,8 +30,12 @@ func (w World) groupList() *cobra.Command {
 	b := w.base()
 	var states []string
 	cmd := &cobra.Command{Use: "list", Short: "List groups", Example: "  holt group list --state Stable"}
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only groups in these states: Stable, Empty, PreparingRebalance, CompletingRebalance, Dead")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only groups in these states: "+strings.Join(groupStates(), ", "))
 	return b.command(cmd, exactly(0, "no arguments"), func(cmd *cobra.Command, _ []string) error {
+		states, err := knownStates(states)
+		if err != nil {
+			return err
+		}
 		return b.with(cmd.Context(), func(ctx context.Context, adm *kadm.Client) error {
 			groups, err := adm.ListGroups(ctx, states...)
 			if err != nil && len(groups) == 0 {
@@ -49,6 +53,24 @@ func (w World) groupList() *cobra.Command {
 			return &Failure{codePartial, fmt.Errorf("some brokers were not heard: %w", err)}
 		})
 	})
+}
+
+// groupStates are those that the protocol knows: the last two are of groups of KIP-848.
+func groupStates() []string {
+	return []string{"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Dead", "Assigning", "Reconciling"}
+}
+
+// knownStates returns the states as brokers write them, whatever the case they were asked for in.
+func knownStates(asked []string) ([]string, error) {
+	var states []string
+	for _, a := range asked {
+		i := slices.IndexFunc(groupStates(), func(s string) bool { return strings.EqualFold(s, strings.TrimSpace(a)) })
+		if i < 0 {
+			return nil, usage("--state %s: a group is in one of the states %s", a, strings.Join(groupStates(), ", "))
+		}
+		states = append(states, groupStates()[i])
+	}
+	return states, nil
 }
 
 type describedGroup struct {
