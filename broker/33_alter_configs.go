@@ -195,7 +195,7 @@ func (c *call) brokerTarget(name string) (*configTarget, refusal) {
 					return r
 				}
 			}
-			return refusal{}
+			return c.checkBrokerTogether(configs, entity)
 		},
 	}, refusal{}
 }

@@ -158,6 +158,20 @@ func (a *administrated) configs() {
 			a.Errorf("described: %+v", described)
 		}
 	}
+	// No limit of 0, for one broker or all; what the file says comes after.
+	zero := "0"
+	for _, refused := range []func() (kadm.AlterConfigsResponses, error){
+		func() (kadm.AlterConfigsResponses, error) {
+			return a.adm.AlterBrokerConfigs(a.ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "log.retention.ms", Value: &zero}}, 1)
+		},
+		func() (kadm.AlterConfigsResponses, error) {
+			return a.adm.AlterBrokerConfigs(a.ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.connections.per.ip", Value: &zero}})
+		},
+	} {
+		if altered, err := refused(); err != nil || !errors.Is(altered[0].Err, kerr.InvalidConfig) {
+			a.Errorf("altered: %+v, %v", altered, err)
+		}
+	}
 }
 
 // groups: OffsetCommit, OffsetFetch, ListGroups, DescribeGroups, OffsetDelete, DeleteGroups.

@@ -212,6 +212,9 @@ func (c *Config) Validate() error {
 			}
 		}
 	}
+	for _, c := range (&setting.Layers{File: c.Settings}).Conflicts() {
+		errs = append(errs, errors.New(c.Cause))
+	}
 	return errors.Join(errs...)
 }
 

@@ -69,6 +69,23 @@ func checkBrokerConfig(name, value string, all bool) refusal {
 	return refusal{}
 }
 
+// checkBrokerTogether says what is wrong between settings of brokers if configs are those of one, or of all.
+func (c *call) checkBrokerTogether(configs map[string]string, entity metadata.Entity) refusal {
+	l := c.layersOf(c.image, "")
+	switch entity {
+	case metadata.DefaultBrokerEntity():
+		l.AllBrokers = configs
+	case metadata.BrokerEntity(c.id):
+		l.Broker = configs
+	default:
+		l.Broker, l.File = configs, nil // another's file is not known here
+	}
+	if conflicts := l.Conflicts(); len(conflicts) > 0 {
+		return refusal{kerror.InvalidConfig, conflicts[0].Cause}
+	}
+	return refusal{}
+}
+
 // configOp is how one setting is to change, numbered as in IncrementalAlterConfigs.
 type configOp int8
 

@@ -92,11 +92,12 @@ func (b *Broker) applyACLs(d *metadata.Delta) {
 // limits are those on connections, by settings and quotas of addresses.
 func (b *Broker) limits(image *metadata.Image) network.Limits {
 	s := b.layersOf(image, "")
+	overrides, _ := setting.ByAddress(s.BrokerText("max.connections.per.ip.overrides"))
 	l := network.Limits{
 		Connections:      unlimited(s.BrokerInt("max.connections")),
 		ConnectionsPerIP: unlimited(s.BrokerInt("max.connections.per.ip")),
 		CreationRate:     unlimited(s.BrokerInt("max.connection.creation.rate")),
-		PerIPOverride:    parseOverrides(s.BrokerText("max.connections.per.ip.overrides")),
+		PerIPOverride:    overrides,
 		ListenerMax:      map[string]int{},
 		ListenerRate:     map[string]int{},
 		CreationRateByIP: map[string]int{},
@@ -124,22 +125,4 @@ func unlimited(n int64) int {
 		return 0
 	}
 	return int(n)
-}
-
-// parseOverrides reads address:number,address:number; an address may have colons. What
-// cannot be read is left out.
-func parseOverrides(text string) map[string]int {
-	out := map[string]int{}
-	for _, word := range setting.Words(text) {
-		for i := len(word) - 1; i > 0; i-- {
-			if word[i] != ':' {
-				continue
-			}
-			if n, err := strconv.Atoi(word[i+1:]); err == nil {
-				out[word[:i]] = n
-			}
-			break
-		}
-	}
-	return out
 }

@@ -18,7 +18,7 @@
 //
 // Differs from Kafka: a key that is not known is an error, with the nearest name that is,
 // and not a setting for somebody's plug-in; files are UTF-8, not Latin-1. The only
-// listener is the one between brokers, whatever its name.
+// mechanism of SASL on the listener between brokers is the one they use.
 //
 // The package has no state, reads files and does nothing else.
 package properties

@@ -51,19 +51,24 @@ const (
 
 func kraftKeys() []key {
 	return []key{
+		{name: "alter.config.policy.kraft.compatibility.enable", note: noKRaft},
 		{name: "broker.heartbeat.interval.ms", note: noKRaft},
 		{name: "broker.session.timeout.ms", note: noKRaft + "; see zookeeper.session.timeout.ms"},
 		{name: "controller.listener.names", note: noKRaft},
 		{name: "controller.performance.", note: noKRaft},
 		{name: "controller.quorum.", note: noKRaft},
 		{name: "initial.broker.registration.timeout.ms", note: noKRaft},
+		{name: "max.request.partition.size.limit", note: noKRaft},
 		{name: "metadata.log.", note: noKRaft},
 		{name: "metadata.max.", note: noKRaft},
 		{name: "sasl.mechanism.controller.protocol", note: noKRaft},
+		{name: "server.max.startup.time.ms", note: noKRaft},
+		{name: "unclean.leader.election.interval.ms", note: noKRaft},
 		{name: "early.start.listeners", note: noKRaft},
 		{name: "eligible.leader.replicas.enable", note: noKRaft},
 		{name: "unstable.api.versions.enable", refuse: "Holt has no unstable versions of APIs"},
 		{name: "unstable.feature.versions.enable", refuse: "Holt has no unstable features"},
+		{name: "zookeeper.metadata.migration.", note: "not used: Holt does not migrate to KRaft"},
 		{name: "zookeeper.metadata.migration.enable", refuse: "Holt does not migrate to KRaft"},
 	}
 }

@@ -88,6 +88,7 @@ func (r *reader) listeners(l *setting.Layers) {
 	}
 	r.prefixes()
 	r.interBroker(l)
+	r.controlPlane(l)
 }
 
 // prefixes finds settings for listeners that there are not.
@@ -126,9 +127,6 @@ func (r *reader) interBroker(l *setting.Layers) {
 		name, key = strings.ToUpper(l.BrokerText("security.inter.broker.protocol")), "security.inter.broker.protocol"
 	}
 	ib := r.listener(name)
-	if ib == nil && !protocol && key != "inter.broker.listener.name" && len(r.cfg.Listeners) == 1 {
-		ib = &r.cfg.Listeners[0] // there is nothing to choose
-	}
 	if ib == nil {
 		if len(r.cfg.Listeners) > 0 {
 			r.failKey(key, fmt.Sprintf("brokers are to use listener %s, which is none", name), "set inter.broker.listener.name to one of listeners")
@@ -141,5 +139,18 @@ func (r *reader) interBroker(l *setting.Layers) {
 	}
 	if ib.Protocol.SASL() {
 		r.interBrokerSASL(l, ib)
+	}
+}
+
+// controlPlane checks the name of a listener that Kafka has for its controller, as Kafka does.
+func (r *reader) controlPlane(l *setting.Layers) {
+	const key = "control.plane.listener.name"
+	name := strings.ToUpper(l.BrokerText(key))
+	switch {
+	case name == "" || len(r.cfg.Listeners) == 0:
+	case r.listener(name) == nil:
+		r.failKey(key, fmt.Sprintf("%s=%s is none of listeners", key, name), "name one of them, or remove the line")
+	case name == r.cfg.InterBroker.Listener:
+		r.failKey(key, fmt.Sprintf("%s=%s is the listener between brokers", key, name), "remove the line")
 	}
 }

@@ -200,6 +200,9 @@ func (r *reader) finish() {
 	if _, _, err := net.SplitHostPort(r.cfg.MetricsAddr); r.cfg.MetricsAddr != "" && err != nil {
 		r.failKey("metrics.listener", fmt.Sprintf("metrics.listener=%s is not host:port", r.cfg.MetricsAddr), "write for example metrics.listener=127.0.0.1:7070")
 	}
+	for _, c := range l.Conflicts() {
+		r.failKey(c.Name, c.Cause, "mend one of the values")
+	}
 	if len(r.errs) > 0 {
 		return // what follows would repeat them in other words
 	}

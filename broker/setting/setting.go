@@ -62,6 +62,7 @@ type Setting struct {
 
 	min, max float64 // of numbers; both 0: what the type holds
 	words    []string
+	form     form // nil: any
 }
 
 // Synonym is a broker setting that stands in for a topic's.
@@ -83,6 +84,16 @@ func (s *Setting) Sensitive() bool { return s.Type == Password }
 // Check reports what is wrong with a value, in words for whoever set it.
 func (s *Setting) Check(value string) error {
 	value = strings.TrimSpace(value)
+	if err := s.checkType(value); err != nil || s.form == nil {
+		return err
+	}
+	if why := s.form(value); why != "" {
+		return s.invalid(value, why)
+	}
+	return nil
+}
+
+func (s *Setting) checkType(value string) error {
 	switch s.Type {
 	case Boolean:
 		if v := strings.ToLower(value); v != "true" && v != "false" {
@@ -110,7 +121,7 @@ func (s *Setting) Check(value string) error {
 				return s.invalid(value, "each must be one of "+strings.Join(s.words, ", "))
 			}
 		}
-		if value == "" {
+		if len(Words(value)) == 0 {
 			return s.invalid(value, "it must not be empty")
 		}
 	case String:

@@ -9,7 +9,7 @@ var topicSettings = [...]Setting{
 	Setting{Name: "compression.gzip.level", Type: Int, Default: "-1",
 		Doc:      "Level at which the broker compresses by gzip; -1: the library's default.",
 		Synonyms: []Synonym{{"compression.gzip.level", 1}}}.
-		ranged(-1, 9),
+		ranged(-1, 9).formed(notZero),
 	Setting{Name: "compression.lz4.level", Type: Int, Default: "9",
 		Doc:      "Level at which the broker compresses by lz4.",
 		Synonyms: []Synonym{{"compression.lz4.level", 1}}}.
@@ -38,14 +38,14 @@ var topicSettings = [...]Setting{
 		Doc:      "Force the log to disk after so long.",
 		Synonyms: []Synonym{{"log.flush.interval.ms", 1}}}.
 		atLeast(0),
-	{Name: "follower.replication.throttled.replicas", Type: List, Default: "",
-		Doc: "Replicas whose fetching is slowed down, as partition:broker; shown, not heeded."},
+	Setting{Name: "follower.replication.throttled.replicas", Type: List, Default: "",
+		Doc: "Replicas whose fetching is slowed down, as partition:broker; shown, not heeded."}.formed(throttled),
 	Setting{Name: "index.interval.bytes", Type: Int, Default: "4096",
 		Doc:      "Bytes of log between two entries of an index.",
 		Synonyms: []Synonym{{"log.index.interval.bytes", 1}}}.
 		atLeast(0),
-	{Name: "leader.replication.throttled.replicas", Type: List, Default: "",
-		Doc: "Replicas whose serving is slowed down, as partition:broker; shown, not heeded."},
+	Setting{Name: "leader.replication.throttled.replicas", Type: List, Default: "",
+		Doc: "Replicas whose serving is slowed down, as partition:broker; shown, not heeded."}.formed(throttled),
 	Setting{Name: "max.compaction.lag.ms", Type: Long, Default: "9223372036854775807",
 		Doc:      "Longest time that a record stays uncompacted.",
 		Synonyms: []Synonym{{"log.cleaner.max.compaction.lag.ms", 1}}}.
@@ -57,9 +57,10 @@ var topicSettings = [...]Setting{
 	{Name: "message.downconversion.enable", Type: Boolean, Default: "true",
 		Doc:      "Serve formats of old clients; no such format is served, whatever this says.",
 		Synonyms: []Synonym{{"log.message.downconversion.enable", 1}}},
-	{Name: "message.format.version", Type: String, Default: "3.0-IV1",
+	Setting{Name: "message.format.version", Type: String, Default: "3.0-IV1",
 		Doc:      "Format of records in the log; always the newest, whatever this says.",
-		Synonyms: []Synonym{{"log.message.format.version", 1}}},
+		Synonyms: []Synonym{{"log.message.format.version", 1}}}.
+		formed(release),
 	Setting{Name: "message.timestamp.after.max.ms", Type: Long, Default: "9223372036854775807",
 		Doc:      "How far ahead of the broker's clock a record's time may be.",
 		Synonyms: []Synonym{{"log.message.timestamp.after.max.ms", 1}}}.
