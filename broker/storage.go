@@ -170,6 +170,7 @@ func (b *Broker) dirOptions(s *setting.Layers) partition.Options {
 func (b *Broker) replicaConfig(s *setting.Layers, dirs []*partition.Dir, client *peer.Client) replica.Config {
 	return replica.Config{
 		Self: b.id, Dirs: dirs, Topic: b.topicConfig, ISRs: b.client, Peers: client, Logger: b.log,
+		Throttled: b.throttled, ThrottleRates: b.throttleRates,
 		LagMax:            millis(s, "replica.lag.time.max.ms"),
 		FlushOnAck:        s.BrokerBool("log.flush.on.ack"),
 		FetchBytesMax:     int(s.BrokerInt("fetch.max.bytes")),

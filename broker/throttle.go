@@ -5,6 +5,8 @@ import (
 
 	"holt/broker/auth"
 	"holt/broker/kerror"
+	"holt/broker/metadata"
+	"holt/broker/setting"
 )
 
 // throttleMax bounds how long a client is muted at a time. (Kafka: quota windows together)
@@ -38,4 +40,20 @@ func (c *call) mutations(partitions int, strict bool) (ok bool) {
 	ok, mute := c.quotas.RecordMutations(c.who.Name, c.r.ClientID, float64(partitions), strict, time.Now())
 	c.mute = max(c.mute, throttleMillis(mute))
 	return ok
+}
+
+// throttled says which partitions of a topic this broker replicates slowly, as their leader and as a follower.
+func (b *Broker) throttled(image *metadata.Image, topic string) (serving, copying func(partition int32) bool) {
+	l := b.layersOf(image, topic)
+	has := func(name string) func(int32) bool {
+		replicas, _ := setting.ParseThrottledReplicas(l.TopicText(name))
+		return func(partition int32) bool { return replicas.Has(partition, b.id) }
+	}
+	return has("leader.replication.throttled.replicas"), has("follower.replication.throttled.replicas")
+}
+
+// throttleRates are how many bytes a second these replications may take together.
+func (b *Broker) throttleRates(image *metadata.Image) (serving, copying int64) {
+	l := b.layersOf(image, "")
+	return l.BrokerInt("leader.replication.throttled.rate"), l.BrokerInt("follower.replication.throttled.rate")
 }

@@ -25,6 +25,7 @@ func (s *Set) Apply(d *metadata.Delta) {
 	}
 	if !s.stale {
 		s.stale = true
+		s.throttleRates(d.Image)
 		s.settleTwins(d.Image)
 		s.dropStale(d.Image)
 	}
@@ -97,13 +98,16 @@ func (s *Set) applyConfigs(d *metadata.Delta) {
 		switch e.Kind() {
 		case metadata.TopicKind:
 			c := s.cfg.Topic(d.Image, e.Name())
-			for _, r := range s.of(e.Name()) {
+			replicas := s.of(e.Name())
+			for _, r := range replicas {
 				r.configure(c)
 			}
+			s.throttleTopic(d.Image, e.Name(), replicas)
 		case metadata.BrokerKind: // what topics do not set themselves
 			if e != metadata.BrokerEntity(s.cfg.Self) && e != metadata.DefaultBrokerEntity() {
 				continue
 			}
+			s.throttleRates(d.Image)
 			for _, name := range s.topicNames() {
 				c := s.cfg.Topic(d.Image, name)
 				for _, r := range s.of(name) {
@@ -218,6 +222,7 @@ func (s *Set) create(c metadata.PartitionChange, image *metadata.Image) *replica
 		return s.create(c, image) // in another directory, if there is one
 	}
 	r := newReplica(s, d, l)
+	s.throttleTopic(image, c.Topic.Name, []*replica{r})
 	s.put(r)
 	return r
 }

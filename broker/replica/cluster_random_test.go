@@ -36,7 +36,7 @@ func TestClusterRandom(t *testing.T) {
 		}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x := &clusterRun{cluster: newCluster(t, 3, 1, true), r: rand.New(rand.NewPCG(seed, 11)), acked: map[int64]string{}}
+				x := &clusterRun{cluster: newCluster(t, 3, 1, true, 0), r: rand.New(rand.NewPCG(seed, 11)), acked: map[int64]string{}}
 				defer x.close()
 				for range 150 {
 					x.step()

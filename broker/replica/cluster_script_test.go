@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +20,9 @@ import (
 // clusterScript is a cluster driven by a file of testdata/cluster. Answers appear below the command after which they
 // came. Unless it says otherwise a command is about partition 0.
 //
-//	start brokers=3 [partitions=2] [flush-on-ack]   brokers 1 to 3, of which 1 leads
-//	append 1 n=3 [acks=all] [p=1]     a batch to broker 1
+//	start brokers=3 [partitions=2] [flush-on-ack] [fetch-bytes=200]   brokers 1 to 3, of which 1 leads
+//	append 1 n=3 [acks=all] [p=1] [times=2]   a batch to broker 1, or several
+//	throttle 1 leader=20              or follower: bytes a second that broker 1 replicates of partition 0; none: no bound
 //	delete 1 before=4                 DeleteRecords, which may take 5 s
 //	list 1 latest                     ListOffsets: latest, earliest
 //	lead 2 [isr=2,3]                  the controller elects
@@ -47,7 +49,7 @@ func TestClusterScripts(t *testing.T) {
 			defer func() { s.close() }()
 			datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
 				if d.HasArg("brokers") {
-					s.cluster = newCluster(t, int32(intArg(t, d, "brokers", 0)), int32(intArg(t, d, "partitions", 1)), d.HasArg("flush-on-ack"))
+					s.cluster = newCluster(t, int32(intArg(t, d, "brokers", 0)), int32(intArg(t, d, "partitions", 1)), d.HasArg("flush-on-ack"), int(intArg(t, d, "fetch-bytes", 0)))
 				} else {
 					s.run(d)
 				}
@@ -76,7 +78,11 @@ func (s *clusterScript) run(d *datadriven.TestData) {
 	}
 	switch d.Cmd {
 	case "append":
-		s.append(n, d)
+		for range intArg(s.t, d, "times", 1) {
+			s.append(n, d)
+		}
+	case "throttle":
+		s.throttle(n, d)
 	case "delete":
 		s.delete(n, intArg(s.t, d, "before", 0))
 	case "list":
@@ -147,6 +153,21 @@ func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
 	name := fmt.Sprint("append ", s.waiting)
 	s.tell("%s", name)
 	n.set.Append(a, func(p protocol.ProducedPartition) { s.tell("%s: offset %d, %v", name, p.BaseOffset, p.Code) })
+}
+
+// throttle has a broker replicate partition 0 slowly, or again as fast as it can.
+func (s *clusterScript) throttle(n *clusterNode, d *datadriven.TestData) {
+	side := d.CmdArgs[1].Key
+	set := func(e metadata.Entity, name, value string) {
+		s.must(s.control.AlterConfig(s.t.Context(), e, func(now map[string]string) (map[string]string, error) {
+			next := map[string]string{}
+			maps.Copy(next, now)
+			next[name] = value
+			return next, nil
+		}))
+	}
+	set(metadata.TopicEntity(testTopic), side+".replication.throttled.replicas", fmt.Sprintf("0:%d", n.id))
+	set(metadata.BrokerEntity(n.id), side+".replication.throttled.rate", strings.Join(d.CmdArgs[1].Vals, ""))
 }
 
 func (s *clusterScript) delete(n *clusterNode, before int64) {

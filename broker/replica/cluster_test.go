@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ type cluster struct {
 	control    *metadata.Client
 	partitions int32
 	flushOnAck bool
+	fetchBytes int // replica.fetch.max.bytes; 0: the default
 	nodes      map[int32]*clusterNode
 
 	mu      sync.Mutex
@@ -56,8 +58,8 @@ type clusterNode struct {
 	losing bool // the answer to its next fetch gets lost
 }
 
-func newCluster(t *testing.T, brokers, partitions int32, flushOnAck bool) *cluster {
-	c := &cluster{t: t, tree: metadatatest.NewTree(), partitions: partitions, flushOnAck: flushOnAck, nodes: map[int32]*clusterNode{}}
+func newCluster(t *testing.T, brokers, partitions int32, flushOnAck bool, fetchBytes int) *cluster {
+	c := &cluster{t: t, tree: metadatatest.NewTree(), partitions: partitions, flushOnAck: flushOnAck, fetchBytes: fetchBytes, nodes: map[int32]*clusterNode{}}
 	c.control = metadata.NewClient(c.tree.Open())
 	c.must(c.control.EnsurePaths(t.Context()))
 	topic := &metadata.TopicNode{ID: metadata.NewTopicID(), Partitions: make([]metadata.Assignment, partitions)}
@@ -128,6 +130,7 @@ func (n *clusterNode) start() {
 	n.session = c.tree.Open()
 	client := metadata.NewClient(n.session)
 	n.set = Open(Config{Self: n.id, Dirs: []*partition.Dir{d}, Topic: topic, ISRs: client, Peers: n, LagMax: 10 * time.Second, FlushOnAck: c.flushOnAck,
+		PartitionBytesMax: c.fetchBytes, Throttled: n.throttled, ThrottleRates: n.throttleRates,
 		Logger: zaptest.NewLogger(c.t).Named(fmt.Sprint(n.id))})
 	n.follow = metadata.NewFollower(metadata.FollowerConfig{Coordinator: n.session})
 	c.must(n.follow.Start(c.t.Context()))
@@ -304,3 +307,22 @@ type gateFile struct {
 
 func (f gateFile) Sync() error     { f.gate.pass(); return f.File.Sync() }
 func (f gateFile) SyncData() error { f.gate.pass(); return f.File.SyncData() }
+
+// throttled goes by the topic's settings, of which each is one partition:broker or empty.
+func (n *clusterNode) throttled(image *metadata.Image, topic string) (serving, copying func(int32) bool) {
+	has := func(name string) func(int32) bool {
+		value := image.Config(metadata.TopicEntity(topic))[name]
+		return func(p int32) bool { return value == fmt.Sprintf("%d:%d", p, n.id) }
+	}
+	return has("leader.replication.throttled.replicas"), has("follower.replication.throttled.replicas")
+}
+
+func (n *clusterNode) throttleRates(image *metadata.Image) (serving, copying int64) {
+	rate := func(name string) int64 {
+		if r, err := strconv.ParseInt(image.Config(metadata.BrokerEntity(n.id))[name], 10, 64); err == nil {
+			return r
+		}
+		return unthrottled
+	}
+	return rate("leader.replication.throttled.rate"), rate("follower.replication.throttled.rate")
+}

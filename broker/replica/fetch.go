@@ -268,6 +268,7 @@ func (f *fetch) finish(g *reading) {
 		timer.Stop()
 		f.unpark()
 	}
+	f.recordServed(g)
 	resp := f.set.sessions.end(f, g)
 	if f.follower {
 		f.set.metrics.ReplicatedOut.Add(int64(g.bytes))

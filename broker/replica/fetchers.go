@@ -87,6 +87,7 @@ type followed struct {
 	// The rest belongs to the fetcher's goroutine.
 	failures int     // in a row
 	notTill  instant // the next fetch
+	near     bool    // it had all that was committed, as the leader said last
 }
 
 // fetcher copies from one leader.
@@ -190,6 +191,12 @@ func (x *fetcher) request() (req *protocol.FetchRequest, asked map[partKey]*aski
 			}
 			continue
 		}
+		if p.waits() {
+			if next == 0 || throttlePause < next {
+				next = throttlePause
+			}
+			continue
+		}
 		k := partKey{id: p.r.id, index: p.r.tp.Partition}
 		asked[k] = p.ask(x.set.cfg.PartitionBytesMax)
 	}
@@ -246,7 +253,8 @@ func (x *fetcher) exchange(req *protocol.FetchRequest, asked map[partKey]*asking
 			if code := a.p.take(a, at); code != kerror.OK {
 				a.p.failed(code, x)
 			} else {
-				a.p.failures = 0
+				a.p.failures, a.p.near = 0, a.p.r.lag.Load() == 0
+				a.p.recordCopied(at.Records)
 			}
 			if len(at.Records) > 0 {
 				toFlush = append(toFlush, a.p.r)

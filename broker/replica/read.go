@@ -77,7 +77,7 @@ func (f *fetch) readPart(p *fetchPart, at *protocol.FetchedPartition, g *reading
 	if f.req.Isolation == 1 && !f.follower {
 		at.Aborted = []protocol.AbortedTxn{}
 	}
-	if p.want.Offset >= limit || budget <= 0 && g.bytes > 0 {
+	if p.want.Offset >= limit || budget <= 0 && g.bytes > 0 || f.holdBack(r) {
 		return kerror.OK
 	}
 	return f.readLog(p, at, g, limit, min(int(p.want.MaxBytes), budget))

@@ -42,6 +42,8 @@ type replica struct {
 	lag      atomic.Int64 // as a follower, in records
 	ctlEpoch atomic.Int32 // of the controller that wrote the state
 
+	servesSlowly, copiesSlowly atomic.Bool // throttled as a leader, as a follower
+
 	mu        sync.Mutex
 	core      *core // nil unless this broker leads
 	acks      ackQueue

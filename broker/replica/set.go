@@ -45,6 +45,12 @@ type Config struct {
 	Topic func(image *metadata.Image, topic string) partition.Config
 	ISRs  ISRs
 	Peers Peers
+	// Throttled, if set, says which of a topic's partitions are replicated slowly, where this broker leads and
+	// where it follows [leader.replication.throttled.replicas, follower.replication.throttled.replicas], and
+	// ThrottleRates how many bytes a second that may be [leader.replication.throttled.rate,
+	// follower.replication.throttled.rate]; the greatest number is no bound. See throttle.
+	Throttled     func(image *metadata.Image, topic string) (serving, copying func(partition int32) bool)
+	ThrottleRates func(image *metadata.Image) (serving, copying int64)
 	// Logger takes what operators read; none if nil.
 	Logger *zap.Logger
 
@@ -112,6 +118,8 @@ type Set struct {
 	begun   atomic.Bool // a leadership has begun since followers were told last
 	failed  failure
 
+	serving, copying throttle // as a leader, as a follower
+
 	// applying is held while roles change: by Apply, and by Registered, which does it again.
 	applying sync.Mutex
 	leaders  map[string]func(partition, epoch int32, gained bool)
@@ -147,6 +155,8 @@ func Open(cfg Config) *Set {
 	s.sessions.init(cfg.SessionsMax)
 	s.isrs.init(s)
 	s.follow.init(s)
+	s.serving.init()
+	s.copying.init()
 	for _, d := range cfg.Dirs {
 		for _, l := range d.Logs() {
 			s.adopt(newReplica(s, d, l))

@@ -39,13 +39,13 @@ var topicSettings = [...]Setting{
 		Synonyms: []Synonym{{"log.flush.interval.ms", 1}}}.
 		atLeast(0),
 	Setting{Name: "follower.replication.throttled.replicas", Type: List, Default: "",
-		Doc: "Replicas whose fetching is slowed down, as partition:broker; shown, not heeded."}.formed(throttled),
+		Doc: "Replicas that fetch no faster than follower.replication.throttled.rate while they are out of sync: partition:broker, or * for all."}.formed(throttled),
 	Setting{Name: "index.interval.bytes", Type: Int, Default: "4096",
 		Doc:      "Bytes of log between two entries of an index.",
 		Synonyms: []Synonym{{"log.index.interval.bytes", 1}}}.
 		atLeast(0),
 	Setting{Name: "leader.replication.throttled.replicas", Type: List, Default: "",
-		Doc: "Replicas whose serving is slowed down, as partition:broker; shown, not heeded."}.formed(throttled),
+		Doc: "Replicas of leaders that serve followers out of sync no faster than leader.replication.throttled.rate: partition:broker, or * for all."}.formed(throttled),
 	Setting{Name: "max.compaction.lag.ms", Type: Long, Default: "9223372036854775807",
 		Doc:      "Longest time that a record stays uncompacted.",
 		Synonyms: []Synonym{{"log.cleaner.max.compaction.lag.ms", 1}}}.
