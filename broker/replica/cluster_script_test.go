@@ -21,10 +21,11 @@ import (
 // came. Unless it says otherwise a command is about partition 0.
 //
 //	start brokers=3 [partitions=2] [flush-on-ack] [fetch-bytes=200]   brokers 1 to 3, of which 1 leads
-//	append 1 n=3 [acks=all] [p=1] [times=2]   a batch to broker 1, or several
+//	append 1 n=3 [acks=all] [p=1] [times=2] [producer=7]   a batch to broker 1, or several
 //	throttle 1 leader=20              or follower: bytes a second that broker 1 replicates of partition 0; none: no bound
 //	delete 1 before=4                 DeleteRecords, which may take 5 s
 //	list 1 latest                     ListOffsets: latest, earliest
+//	producers 1                       that its replica knows
 //	lead 2 [isr=2,3]                  the controller elects
 //	wait 1.1s                         not a multiple of the 0.5 s that an idle fetch takes: which comes first is open then
 //	stop 2, start 2                   in order
@@ -88,6 +89,8 @@ func (s *clusterScript) run(d *datadriven.TestData) {
 	case "list":
 		at := n.set.ListOffset(n.tp(0), -1, map[string]int64{"latest": Latest, "earliest": Earliest}[d.CmdArgs[1].Key], false)
 		s.tell("offset %d, %v", at.Offset, at.Code)
+	case "producers":
+		s.producers(n)
 	case "lead":
 		s.lead(n.id, d)
 	case "wait":
@@ -139,7 +142,11 @@ func (s *clusterScript) tell(format string, args ...any) {
 }
 
 func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
-	b := record.NewBuilder(record.BuilderOptions{})
+	var opts record.BuilderOptions
+	if d.HasArg("producer") {
+		opts.Producer = &record.Producer{ID: intArg(s.t, d, "producer", 0)}
+	}
+	b := record.NewBuilder(opts)
 	for range intArg(s.t, d, "n", 1) {
 		b.Append(record.Record{Timestamp: 1, Value: make([]byte, 20)})
 	}
@@ -153,6 +160,14 @@ func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
 	name := fmt.Sprint("append ", s.waiting)
 	s.tell("%s", name)
 	n.set.Append(a, func(p protocol.ProducedPartition) { s.tell("%s: offset %d, %v", name, p.BaseOffset, p.Code) })
+}
+
+func (s *clusterScript) producers(n *clusterNode) {
+	known, code := n.set.Producers(n.tp(0))
+	s.tell("%v", code)
+	for _, p := range known {
+		s.tell("producer %d, sequence %d", p.ID, p.LastSequence)
+	}
 }
 
 // throttle has a broker replicate partition 0 slowly, or again as fast as it can.

@@ -55,7 +55,7 @@ func (s *Set) LogDirs(want func(metadata.TopicPartition) bool) []LogDir {
 	return dirs
 }
 
-// Producers describes the producers that a partition led here knows.
+// Producers describes the producers that a replica here knows, be it the leader's or not.
 func (s *Set) Producers(tp metadata.TopicPartition) ([]partition.ProducerState, kerror.Code) {
 	r, code := s.find(tp)
 	if code != kerror.OK {
@@ -63,8 +63,11 @@ func (s *Set) Producers(tp metadata.TopicPartition) ([]partition.ProducerState, 
 	}
 	r.as.RLock()
 	defer r.as.RUnlock()
-	if code := r.lead(-1); code != kerror.OK {
+	switch code := r.check(-1); {
+	case code != kerror.OK:
 		return nil, code
+	case r.log.Err() != nil:
+		return nil, kerror.KafkaStorageError
 	}
 	return r.log.Producers(), kerror.OK
 }
