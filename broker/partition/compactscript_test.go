@@ -33,7 +33,7 @@ type compactScript struct {
 
 func TestCompactScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/compact", func(t *testing.T, path string) {
-		s := &compactScript{run: run{T: t, fs: vfs.NewCrashableMem(), tail: -1}, sequences: map[int64]int32{}}
+		s := &compactScript{run: run{T: t, fs: vfs.NewCrashableMem()}, sequences: map[int64]int32{}}
 		if err := errors.Join(s.fs.MkdirAll("/data", 0o755), syncDir(s.fs, "/")); err != nil {
 			t.Fatal(err)
 		}

@@ -221,6 +221,7 @@ func (c *compaction) swap(w *segment, old []*segment) error {
 	l.mu.Lock()
 	l.segments = slices.Concat(segments[:i:i], []*segment{w}, segments[i+len(old):])
 	l.mu.Unlock()
+	l.tail.dropBefore(l.segmentEnd(segments, i+len(old)-1)) // it has what was
 	for j, s := range old {
 		err := s.retire()
 		if j > 0 {

@@ -61,7 +61,7 @@
 //
 // Appends to a log follow one another. Readers need no lock but for a moment: they see a slice of segments that is
 // replaced, never changed, and hold files open that are removed meanwhile. The end of a log is kept in memory
-// as it is written (tail), bounded for a log and for the Dir.
+// as it is written (tail), bounded for a log and for the Dir, until it is compacted.
 //
 // # Failures
 //

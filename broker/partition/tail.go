@@ -231,6 +231,15 @@ func (t *tail) resetLocked() {
 	t.chunks, t.bytes = nil, 0
 }
 
+// dropBefore forgets the chunks that have batches before offset.
+func (t *tail) dropBefore(offset int64) {
+	t.mu.Lock()
+	for len(t.chunks) > 0 && t.chunks[0].base < offset {
+		t.dropLocked()
+	}
+	t.mu.Unlock()
+}
+
 func (t *tail) reset() {
 	t.mu.Lock()
 	t.resetLocked()
