@@ -168,7 +168,7 @@ func (a *administrated) configs() {
 			return a.adm.AlterBrokerConfigs(a.ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.connections.per.ip", Value: &zero}})
 		},
 	} {
-		if altered, err := refused(); err != nil || !errors.Is(altered[0].Err, kerr.InvalidConfig) {
+		if altered, err := refused(); err != nil || !errors.Is(altered[0].Err, kerr.InvalidRequest) {
 			a.Errorf("altered: %+v, %v", altered, err)
 		}
 	}

@@ -64,7 +64,7 @@ func checkBrokerConfig(name, value string, all bool) refusal {
 		return refusal{kerror.InvalidRequest, fmt.Sprintf("Cannot update these configs at default cluster level: Set(%s)", name)}
 	}
 	if err := s.Check(value); err != nil {
-		return refusal{kerror.InvalidConfig, err.Error()}
+		return refusal{kerror.InvalidRequest, err.Error()}
 	}
 	return refusal{}
 }
@@ -81,7 +81,7 @@ func (c *call) checkBrokerTogether(configs map[string]string, entity metadata.En
 		l.Broker, l.File = configs, nil // another's file is not known here
 	}
 	if conflicts := l.Conflicts(); len(conflicts) > 0 {
-		return refusal{kerror.InvalidConfig, conflicts[0].Cause}
+		return refusal{kerror.InvalidRequest, conflicts[0].Cause}
 	}
 	return refusal{}
 }

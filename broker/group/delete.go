@@ -150,8 +150,19 @@ func (c *core) deleteOffsets(now journal.Instant, req *kmsg.OffsetDeleteRequest,
 		for _, p := range chosen {
 			p.ErrorCode = int16(code)
 		}
-		c.out.Do(func() { reply(resp) })
+		answer := func() { c.out.Do(func() { reply(resp) }) }
+		if code == kerror.OK && len(tps) > 0 && g.bare() {
+			c.bury(now, g, func(kerror.Code) { answer() }) // what is not written expires some day
+			return
+		}
+		answer()
 	})
+}
+
+// bare reports whether nothing is left of a group but its name, once offsets of it were deleted: it goes then.
+// (Kafka: cleanupGroupMetadata)
+func (g *group) bare() bool {
+	return g.state == Empty && len(g.offsets) == 0 && len(g.pending) == 0 && len(g.txns) == 0
 }
 
 // topicDeleted deletes what groups have committed for a topic. Nobody waits for it; what is not
@@ -166,7 +177,11 @@ func (c *core) topicDeleted(now journal.Instant, topic string) {
 			}
 		}
 		if len(tps) > 0 {
-			c.removeOffsets(now, g, tps, func(kerror.Code) {})
+			c.removeOffsets(now, g, tps, func(code kerror.Code) {
+				if code == kerror.OK && g.bare() {
+					c.bury(now, g, func(kerror.Code) {})
+				}
+			})
 		}
 	}
 }
