@@ -2,15 +2,18 @@ package kafka
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// World is what the commands see of the process. All fields must be set.
+// World is what the commands see of the process. All fields but Patience must be set.
 type World struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Getenv   func(string) string
+	// Patience is how long consume waits for records that are said to be there; 0: some seconds.
+	Patience time.Duration
 }
 
 // New returns the commands topic, produce, consume and group.

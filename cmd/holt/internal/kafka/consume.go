@@ -14,9 +14,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// idleMax is how long consume waits for a record that is said to be there before it
-// ends: the last ones of a partition may be gone by compaction.
-const idleMax = 5 * time.Second
+// idleMax is how long consume waits for a record that is said to be there before it looks why none
+// comes; groupIdleMax is that of a group, which may take so long to share out partitions.
+const (
+	idleMax      = 5 * time.Second
+	groupIdleMax = 10 * time.Second
+)
 
 type consumeFlags struct {
 	from       string
@@ -42,7 +45,11 @@ The layout of --format knows %t topic, %p partition, %o offset, %k key, %v value
 %h{%k=%v } headers, %H how many, %d timestamp in milliseconds or %d{go#RFC3339#},
 %K and %V lengths, each optionally as in %v{base64} or %k{hex}; the word json
 prints one object a line. With --group the group's offsets are where reading
-begins, and are committed; all consumers of a group share its partitions.`,
+begins, and are committed; all consumers of a group share its partitions.
+
+Fewer records than asked for with -n are no error if no more are there. If what is
+there does not come for a while, since nobody leads the partition or its leader
+does not give it, the exit code is 7. In a group others may read it, and it is 0.`,
 		Example: `  holt consume orders
   holt consume orders -o -10 --follow                         the last ten of each partition, then new ones
   holt consume orders -o @2026-11-22T10:00 -n 100 -p 0,1
@@ -275,19 +282,29 @@ func (c *consuming) poll(ctx context.Context, client *kgo.Client) error {
 		if c.enough() || c.done() {
 			return nil
 		}
-		if !c.flags.follow && time.Since(progress) > max(idleMax, c.groupPatience()) {
-			fmt.Fprintf(c.Err, "nothing more came within %v: %s\n", max(idleMax, c.groupPatience()), c.missing())
-			return nil
+		if !c.flags.follow && time.Since(progress) > c.patience() {
+			return c.giveUp(ctx, client)
 		}
 	}
 }
 
-// groupPatience is how long a group may take to share out partitions.
-func (c *consuming) groupPatience() time.Duration {
-	if c.flags.group == "" {
-		return 0
+func (c *consuming) patience() time.Duration {
+	switch {
+	case c.Patience > 0:
+		return c.Patience
+	case c.flags.group != "":
+		return groupIdleMax
 	}
-	return 10 * time.Second
+	return idleMax
+}
+
+// giveUp ends reading when nothing more comes. What a group does not get others of its members may have.
+func (c *consuming) giveUp(ctx context.Context, client *kgo.Client) error {
+	if c.flags.group == "" {
+		return c.rest(ctx, client)
+	}
+	fmt.Fprintf(c.Err, "nothing more came within %v; unless other members of the group have it: %s\n", c.patience(), c.missing())
+	return nil
 }
 
 // take prints a record, unless it is a transaction's marker, and advances.
