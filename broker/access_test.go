@@ -73,6 +73,7 @@ var refusals = map[protocol.Key]string{
 	protocol.DescribeCluster:              answered,
 	protocol.DescribeTransactions:         noTxn,
 	protocol.ListTransactions:             answered,
+	protocol.AlterReplicaLogDirs:          noCluster,
 	protocol.DescribeLogDirs:              noCluster,
 	protocol.DescribeProducers:            noTopic,
 	protocol.DescribeTopicPartitions:      noTopic,

@@ -51,6 +51,6 @@
 // Broker has none of its own; what handlers share is atomic or behind the locks of the
 // other packages, none of which is held while a handler calls another.
 //
-// Left out: delegation tokens, moving replicas between directories, feature versions,
+// Left out: delegation tokens, moving replicas that there are between directories, feature versions,
 // KRaft, the consumer group protocol of KIP-848, share groups, telemetry.
 package broker

@@ -265,6 +265,9 @@ func (m *memReplicas) Close() error { return nil }
 
 func (m *memReplicas) Registered(int64)                                            {}
 func (m *memReplicas) LogDirs(func(metadata.TopicPartition) bool) []replica.LogDir { return nil }
+func (m *memReplicas) Place(metadata.TopicPartition, string) kerror.Code {
+	return kerror.LogDirNotFound
+}
 func (m *memReplicas) Producers(metadata.TopicPartition) ([]partition.ProducerState, kerror.Code) {
 	return nil, kerror.OK
 }

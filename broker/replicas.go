@@ -25,6 +25,7 @@ type replicas interface {
 	DeleteRecords(tp metadata.TopicPartition, before int64, timeout time.Duration, done func(low int64, code kerror.Code))
 	Load(ctx context.Context, tp metadata.TopicPartition, leaderEpoch int32, visit func(record.Batch) error) error
 	LogDirs(want func(metadata.TopicPartition) bool) []replica.LogDir
+	Place(tp metadata.TopicPartition, path string) kerror.Code
 	Producers(tp metadata.TopicPartition) ([]partition.ProducerState, kerror.Code)
 	Metrics() *replica.Metrics
 	Counts() replica.Counts

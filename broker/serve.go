@@ -54,6 +54,7 @@ func handlers() map[protocol.Key]handler {
 		protocol.DescribeCluster:              decoded((*call).describeCluster),
 		protocol.DescribeTransactions:         decoded((*call).describeTransactions),
 		protocol.ListTransactions:             decoded((*call).listTransactions),
+		protocol.AlterReplicaLogDirs:          decoded((*call).alterReplicaLogDirs),
 		protocol.DescribeLogDirs:              decoded((*call).describeLogDirs),
 		protocol.DescribeProducers:            decoded((*call).describeProducers),
 		protocol.DescribeTopicPartitions:      decoded((*call).describeTopicPartitions),

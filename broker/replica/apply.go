@@ -207,7 +207,8 @@ func (s *Set) create(c metadata.PartitionChange, image *metadata.Image) *replica
 	if c.Topic.ID == (metadata.TopicID{}) {
 		return nil // the controller gives it one
 	}
-	d := s.emptiest()
+	tp := metadata.TopicPartition{Topic: c.Topic.Name, Partition: c.Partition}
+	d := s.choose(tp)
 	if d == nil {
 		return nil
 	}
@@ -225,31 +226,4 @@ func (s *Set) create(c metadata.PartitionChange, image *metadata.Image) *replica
 	s.throttleTopic(image, c.Topic.Name, []*replica{r})
 	s.put(r)
 	return r
-}
-
-// emptiest is the directory with the fewest logs, with those that are being made there, of which
-// there is one more until placed; nil if all have failed.
-func (s *Set) emptiest() *partition.Dir {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var best *partition.Dir
-	least := 0
-	for _, d := range s.cfg.Dirs {
-		if d.Err() != nil {
-			continue
-		}
-		if n := d.Len() + s.placing[d]; best == nil || n < least {
-			best, least = d, n
-		}
-	}
-	if best != nil {
-		s.placing[best]++
-	}
-	return best
-}
-
-func (s *Set) placed(d *partition.Dir) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.placing[d]--
 }

@@ -51,5 +51,5 @@
 // controller, by seeds: go test ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one. TestClusterRandom
 // runs three whole Sets: -run TestClusterRandom -clusters=1000.
 //
-// Left out: reading from followers (KIP-392), moving replicas between directories.
+// Left out: reading from followers (KIP-392), moving replicas between directories (see Place).
 package replica

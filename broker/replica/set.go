@@ -132,7 +132,8 @@ type Set struct {
 	mu      sync.RWMutex // guards what follows; leaf
 	topics  map[string]map[int32]*replica
 	offline offline
-	placing map[*partition.Dir]int // logs that are being made
+	placing map[*partition.Dir]int                     // logs that are being made
+	wished  map[metadata.TopicPartition]*partition.Dir // where logs that are not here yet are to be made
 }
 
 // failure tells once that storage has failed.
@@ -148,7 +149,8 @@ func Open(cfg Config) *Set {
 	s := &Set{
 		cfg: cfg, log: cfg.Logger.Named("replica"), began: time.Now(),
 		leaders: map[string]func(int32, int32, bool){}, topics: map[string]map[int32]*replica{}, offline: offline{}, placing: map[*partition.Dir]int{},
-		down: map[*partition.Dir]bool{},
+		wished: map[metadata.TopicPartition]*partition.Dir{},
+		down:   map[*partition.Dir]bool{},
 	}
 	s.failed.done = make(chan struct{})
 	s.ctx, s.stop = context.WithCancel(context.Background())
