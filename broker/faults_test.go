@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"holt/broker/metadata"
 )
 
 // TestFaults: an idempotent producer goes on while brokers stop, lose their sessions, and are cut off
@@ -24,8 +28,9 @@ func TestFaults(t *testing.T) {
 		"replica.lag.time.max.ms": "1000"})
 	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
 	defer cancel()
+	var told metadataAnswers
 	cl := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordRetries(1000), kgo.RequestTimeoutOverhead(3*time.Second),
-		kgo.ProduceRequestTimeout(3*time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
+		kgo.ProduceRequestTimeout(3*time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.WithHooks(&told))
 	if _, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 3, nil, "orders"); err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +53,7 @@ func TestFaults(t *testing.T) {
 			t.Fatalf("%d records acknowledged: %v", acked.Load(), err)
 		}
 		c.await(ctx, "orders", 3)
+		c.found(ctx, cl, &told)
 	}
 	stop.Store(1)
 	<-done
@@ -85,6 +91,38 @@ func (c *cluster) fault(rng *rand.Rand) {
 		c.tree.Expire(s)
 		time.Sleep(time.Duration(rng.IntN(1000)) * time.Millisecond)
 		s.Reconnect()
+	}
+}
+
+// metadataAnswers counts what a client was told of the cluster.
+type metadataAnswers struct{ n atomic.Int64 }
+
+// OnBrokerE2E is of kgo.HookBrokerE2E.
+func (m *metadataAnswers) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
+	if key == int16(kmsg.Metadata) && e.Err() == nil {
+		m.n.Add(1)
+	}
+}
+
+// found returns when a client knows where all brokers are. One that starts again has another port, so that a client
+// which has not heard of it would find nobody once all have.
+func (c *cluster) found(ctx context.Context, cl *kgo.Client, told *metadataAnswers) {
+	c.t.Helper()
+	c.awaitAll(ctx, func(i *metadata.Image) bool {
+		for id, b := range c.brokers {
+			if at := i.Broker(id); at == nil || at.Endpoints[0].Port != int32(b.Addr("PLAINTEXT").(*net.TCPAddr).Port) {
+				return false
+			}
+		}
+		return true
+	})
+	for until := told.n.Load() + 2; told.n.Load() < until; { // the first may have been asked for before
+		cl.ForceMetadataRefresh()
+		select {
+		case <-ctx.Done():
+			c.t.Fatal(ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 
