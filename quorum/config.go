@@ -100,6 +100,9 @@ type Config struct {
 	// payload may be kept. Default: dropped.
 	OnMessage func(from uint64, payload []byte)
 
+	// OnQuestion answers what another member Asked, on a goroutine of that question's own. Default: nothing.
+	OnQuestion func(from uint64, question []byte) []byte
+
 	// OnPeer reports that the connection for Send to a peer was made (up) or
 	// lost: what was sent earlier may not have arrived. Must not block.
 	// Default: nothing.

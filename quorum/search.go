@@ -19,8 +19,10 @@ import (
 //	no leader     runSearch, again and again: "take me in", if it is no member, and
 //	              whom else it could ask
 //
-//	question  kind(1) fresh(1) founders(its configuration's list)
-//	answer    standing(1) index(8) members(list); index: of the configuration, or of the removal
+//	question  kind(1) fresh(1) founders(its configuration's list) body
+//	answer    standing(1) index(8) members(list) body; index: of the configuration, or of the removal
+//
+// A body is the business of the state machines (Member.Ask). A version that knows nothing of it answers the rest.
 
 // ErrRemoved: the member was removed from the ensemble, or was while it was away. It ends; to come
 // back it has to be added again, with an empty log.
@@ -35,6 +37,7 @@ type questionKind byte
 const (
 	questionPlace questionKind = iota + 1 // where do I belong
 	questionAdmit                         // take me in
+	questionOther                         // what the body says
 )
 
 // standing is what a member says of one that asks.
@@ -53,6 +56,7 @@ type question struct {
 	kind     questionKind
 	fresh    bool // the log is empty
 	founders []MemberConfig
+	body     []byte
 }
 
 func (q *question) encode() []byte {
@@ -60,7 +64,7 @@ func (q *question) encode() []byte {
 	if q.fresh {
 		b[1] = 1
 	}
-	return append(b, encodeMembers(q.founders)...)
+	return append(append(b, encodeMembers(q.founders)...), q.body...)
 }
 
 func decodeQuestion(b []byte) (q question, err error) {
@@ -68,7 +72,7 @@ func decodeQuestion(b []byte) (q question, err error) {
 		return q, errMembers
 	}
 	q.kind, q.fresh = questionKind(b[0]), b[1] != 0
-	q.founders, _, err = splitMembers(b[2:])
+	q.founders, q.body, err = splitMembers(b[2:])
 	return q, err
 }
 
@@ -76,10 +80,12 @@ type answer struct {
 	standing standing
 	index    uint64
 	members  []MemberConfig
+	body     []byte // empty: the question was not understood
 }
 
 func (a *answer) encode() []byte {
-	return append(binary.BigEndian.AppendUint64([]byte{byte(a.standing)}, a.index), encodeMembers(a.members)...)
+	b := binary.BigEndian.AppendUint64([]byte{byte(a.standing)}, a.index)
+	return append(append(b, encodeMembers(a.members)...), a.body...)
 }
 
 func decodeAnswer(b []byte) (a answer, err error) {
@@ -87,7 +93,7 @@ func decodeAnswer(b []byte) (a answer, err error) {
 		return a, errMembers
 	}
 	a.standing, a.index = standing(b[0]), binary.BigEndian.Uint64(b[1:])
-	a.members, _, err = splitMembers(b[9:])
+	a.members, a.body, err = splitMembers(b[9:])
 	return a, err
 }
 
@@ -101,7 +107,28 @@ func (h handler) Asked(from uint64, store [16]byte, body []byte) []byte {
 	if a.standing == standingStranger && q.kind == questionAdmit {
 		h.m.admit(from, store, &q)
 	}
+	if q.kind == questionOther && h.m.cfg.OnQuestion != nil {
+		a.body = h.m.cfg.OnQuestion(from, q.body)
+	}
 	return a.encode()
+}
+
+// Ask puts a question to the state machine of another member (Config.OnQuestion), on a connection of its
+// own. The answer is empty if it has none for it, or is of a version that knows no such questions.
+func (m *Member) Ask(ctx context.Context, id uint64, body []byte) ([]byte, error) {
+	peer, ok := m.roster.Load().find(id)
+	if !ok || peer.Addr == "" {
+		return nil, fmt.Errorf("ask member %d: it has no address here", id)
+	}
+	b, err := m.transport.Ask(ctx, id, peer.Addr, (&question{kind: questionOther, body: body}).encode())
+	if err != nil {
+		return nil, fmt.Errorf("ask member %d: %w", id, err)
+	}
+	a, err := decodeAnswer(b)
+	if err != nil {
+		return nil, fmt.Errorf("ask member %d: %w", id, err)
+	}
+	return a.body, nil
 }
 
 // place says where a member belongs that has this log.
@@ -153,7 +180,7 @@ func (m *Member) admit(from uint64, store [16]byte, q *question) {
 func (m *Member) ask(kind questionKind, fresh bool) map[uint64]answer {
 	ctx, cancel := context.WithTimeout(m.snapshots.ctx, time.Second)
 	defer cancel()
-	body := (&question{kind, fresh, m.cfg.Members}).encode()
+	body := (&question{kind: kind, fresh: fresh, founders: m.cfg.Members}).encode()
 	targets := map[uint64]string{}
 	for _, list := range [][]MemberConfig{m.cfg.Members, *m.hints.Load(), m.roster.Load().members} {
 		for _, t := range list {

@@ -2,6 +2,7 @@ package quorum_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -159,5 +160,31 @@ func TestLeaderRemovesItself(t *testing.T) {
 		e.settle()
 		e.members[old] = rest
 		e.expel(old)
+	})
+}
+
+// TestAsk: a state machine's question comes to that of another member, whose answer comes back; there is none of a
+// member that knows no questions, and an error of one that cannot be reached.
+func TestAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEnsemble(t, 3, func(c *quorum.Config) {
+			small(c)
+			if id := c.ID; id != 3 {
+				c.OnQuestion = func(from uint64, q []byte) []byte { return fmt.Appendf(nil, "%d to %d: %s", from, id, q) }
+			}
+		})
+		defer e.close()
+		e.leader()
+		for id, want := range map[uint64]string{2: "1 to 2: how far", 3: ""} {
+			if got, err := e.members[1].Ask(t.Context(), id, []byte("how far")); err != nil || string(got) != want {
+				t.Errorf("member %d: %q, %v, want %q", id, got, err, want)
+			}
+		}
+		e.kill(2)
+		for _, id := range []uint64{2, 4} {
+			if got, err := e.members[1].Ask(t.Context(), id, nil); err == nil {
+				t.Errorf("member %d: %q", id, got)
+			}
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net"
 	"time"
 
@@ -18,6 +19,7 @@ type peers interface {
 	ReadBarrier(done func(error))
 	Idle() bool
 	Status() quorum.Status
+	Ask(ctx context.Context, id uint64, question []byte) ([]byte, error)
 	StartChange(c quorum.MembershipChange) error
 }
 
@@ -29,6 +31,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		FS:           s.cfg.FS,
 		StateMachine: stateMachine{s},
 		OnMessage:    s.onMessage,
+		OnQuestion:   s.onQuestion,
 		OnPeer:       s.onPeer,
 		OnLeadership: s.onLeadership,
 		Logger:       s.cfg.Logger,

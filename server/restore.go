@@ -23,7 +23,7 @@ import (
 //	                  ▼
 //	                 chunks ─▶ Raft ─▶ staged, beside the tree of every member (apply/restore.go)
 //	                  │                 │ all there: each member makes a tree of it (restorestate.go)
-//	                  │◀── made here ───┘
+//	                  │◀── made there ──┘ (restorewait.go)
 //	                  ▼
 //	                 OpRestore ─▶ one step on every member
 //
@@ -80,7 +80,8 @@ type upload struct {
 	ctx   context.Context
 	log   *zap.Logger
 	bytes int64
-	begun uint64 // the number of the command that began the staging
+	begun uint64    // the number of the command that began the staging
+	since time.Time // when all of it was staged
 }
 
 func (u *upload) path() string { return u.s.cfg.FS.PathJoin(u.s.cfg.DataDir, restoreUpload) }
@@ -234,7 +235,7 @@ func (u *upload) stage() (err error) {
 	return nil
 }
 
-// finish waits until this member has made the tree, as the others will have about then, and restores.
+// finish waits until the members have made their trees, and restores.
 func (u *upload) finish() (wire.Zxid, error) {
 	if err := u.built(); err != nil {
 		return 0, err
@@ -247,34 +248,6 @@ func (u *upload) finish() (wire.Zxid, error) {
 	u.ctx = context.Background() // it cannot be called back any more
 	o, err := u.await(c)
 	return o.zxid, err
-}
-
-// built waits for the rebuild, and says so to the leader meanwhile.
-func (u *upload) built() error {
-	// The rebuild began after the entry with the last chunk, whose outcome came before: this one comes later.
-	if _, err := u.do(apply.AppendStageKeep(nil, u.begun)); err != nil {
-		return err
-	}
-	b := u.s.rebuilt.Load()
-	if b == nil {
-		return nil // a failure that ends the member, or the leader dropped the staging
-	}
-	keep := time.NewTicker(keepEvery)
-	defer keep.Stop()
-	for {
-		select {
-		case <-b.done:
-			return b.err
-		case <-u.s.stop:
-			return errPipelineClosed
-		case <-u.ctx.Done():
-			return u.ctx.Err()
-		case <-keep.C:
-			if _, err := u.do(apply.AppendStageKeep(nil, u.begun)); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 func (u *upload) submit(body []byte) (<-chan outcome, error) {

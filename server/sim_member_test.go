@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -239,6 +240,10 @@ func (p simPeers) ReadBarrier(done func(error)) {
 func (p simPeers) Idle() bool { return p.m.s.w.Core(p.m.seat.Member).Idle() }
 
 func (p simPeers) Status() quorum.Status { return p.m.s.w.Core(p.m.seat.Member).Status() }
+
+func (p simPeers) Ask(context.Context, uint64, []byte) ([]byte, error) {
+	return nil, errors.New("nobody answers questions here")
+}
 
 func (p simPeers) StartChange(c quorum.MembershipChange) error {
 	if p.m.s.doctor.changeUntold {

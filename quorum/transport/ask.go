@@ -10,7 +10,8 @@ import (
 )
 
 // A member that does not know its place yet, or nobody who leads, asks others at the addresses it was
-// configured with: a connection for one question and one answer, each a frame.
+// configured with; and a state machine may have a question for another: a connection for one question
+// and one answer, each a frame.
 
 // askBytesMax bounds both.
 const askBytesMax = 1 << 20
