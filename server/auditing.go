@@ -2,7 +2,10 @@ package server
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"os/user"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -13,8 +16,8 @@ import (
 )
 
 // This file decides what is an event of the audit log: the writes of this member's
-// clients when they are applied, the ephemeral nodes that go with any session, start
-// and stop. Without an audit log it costs a comparison per write.
+// clients when they are applied, the ephemeral nodes that go with any session, restores that
+// this member was asked for, start and stop. Without an audit log it costs a comparison per write.
 // ZooKeeper: AuditHelper, DataTree.deleteNodes
 
 // openAudit opens the audit log, if one is wanted.
@@ -76,6 +79,24 @@ func (s *Server) auditResult(c *conn, cmd *apply.Command, res *apply.Result) {
 	if describe(&e, req, createdPath(cmd.Op, res)) {
 		s.audit.Record(e)
 	}
+}
+
+// auditRestore records a restore of the ensemble's state that was asked for by a request whose credentials were good.
+func (s *Server) auditRestore(r *http.Request, err error) {
+	if s.audit == nil {
+		return
+	}
+	e := audit.Event{Operation: audit.Restore, Result: audit.Success}
+	if err != nil {
+		e.Result = audit.Failure
+	}
+	e.IP, _, _ = net.SplitHostPort(r.RemoteAddr)
+	var ids []wire.Identity
+	if words := strings.Fields(r.Header.Get("Authorization")); len(words) > 0 {
+		ids = s.identify(r, words[0], []byte(strings.Join(words[1:], " ")))
+	}
+	e.User = audit.Users(append(ids, wire.Identity{Scheme: "ip", ID: e.IP}))
+	s.audit.Record(e)
 }
 
 // latestFirst is the order in which a client added its identities, turned: the address, which

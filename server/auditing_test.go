@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -149,4 +151,51 @@ func auditedWork(t *testing.T, s *Server) (first, second string) {
 	other.call(wire.OpCreate, create("/z2", "", 1), nil)
 	do(wire.OpCloseSession, nil)
 	return c.session.SessionID.String(), other.session.SessionID.String()
+}
+
+// TestAuditRestore: a restore leaves one line, whether or not it was made, with the name of who asked.
+func TestAuditRestore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	cfg := newAuditConfig(t, path)
+	cfg.AdminAddr, cfg.AdminSnapshotIntervalMillis = "127.0.0.1:0", -1
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.Ready()
+	awaitFormat(t, s)
+	url := "http://" + s.AdminAddr().String() + "/commands/restore"
+	for _, tc := range []struct {
+		credentials string
+		snapshot    []byte
+		code        int
+	}{{"super:test", []byte("{}"), 500}, {"", snapshotOf(t, s), 401}, {"super:test", snapshotOf(t, s), 200}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(tc.snapshot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", strings.TrimSuffix("digest "+tc.credentials, "digest "))
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != tc.code {
+			t.Errorf("%s, %d bytes: status %d, %v, want %d", tc.credentials, len(tc.snapshot), res.StatusCode, err, tc.code)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, line := range fileLines(t, path) {
+		if strings.Contains(line, "restore") {
+			got = append(got, line[24:])
+		}
+	}
+	const head, fields = "o.a.z.a.Slf4jAuditLogger: ", "user=super,127.0.0.1\tip=127.0.0.1\toperation=restore\tresult="
+	want := []string{"ERROR " + head + fields + "failure", "INFO " + head + fields + "success"}
+	if !slices.Equal(got, want) {
+		t.Errorf("lines %q, want %q", got, want)
+	}
 }

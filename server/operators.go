@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -92,7 +93,7 @@ func (s *Server) snapshotConfig() admin.SnapshotConfig {
 		cfg.Take = s.takeSnapshot
 	}
 	if !s.cfg.AdminRestoreDisabled {
-		cfg.Restore = s.restoreSnapshot
+		cfg.Restore = s.restoreAsked
 	}
 	return cfg
 }
@@ -117,6 +118,15 @@ func (s *Server) AdminAddr() net.Addr {
 		return nil
 	}
 	return s.adminOn.Addr()
+}
+
+// restoreAsked serves the command restore.
+//
+// Differs from ZooKeeper, whose audit log says nothing of it.
+func (s *Server) restoreAsked(r *http.Request, snapshot io.Reader) (wire.Zxid, error) {
+	zxid, err := s.restoreSnapshot(r.Context(), snapshot)
+	s.auditRestore(r, err)
+	return zxid, err
 }
 
 // authorize judges the credentials of a request for a command that copies or changes

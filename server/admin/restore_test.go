@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -17,7 +16,7 @@ import (
 func TestRestoreStatuses(t *testing.T) {
 	words := NewWords(WordsConfig{Source: recorded(Standalone)})
 	c := NewCommands(CommandsConfig{Words: words, Authorize: func(*http.Request, string, []byte) Access { return Granted },
-		Snapshots: SnapshotConfig{Interval: time.Hour, Restore: func(_ context.Context, r io.Reader) (wire.Zxid, error) {
+		Snapshots: SnapshotConfig{Interval: time.Hour, Restore: func(_ *http.Request, r io.Reader) (wire.Zxid, error) {
 			b, err := io.ReadAll(r)
 			if string(b) == "bad" {
 				err = errors.New("no snapshot")

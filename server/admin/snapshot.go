@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +33,9 @@ type SnapshotConfig struct {
 	// Take returns a snapshot of now; nil: the command is disabled
 	// [admin.snapshot.enabled=false].
 	Take func() (Snapshot, error)
-	// Restore puts the snapshot that it reads in the place of the ensemble's state, and returns the zxid of that.
-	// An error of it is told to the client. nil: the command is disabled [admin.restore.enabled=false].
-	Restore func(ctx context.Context, snapshot io.Reader) (wire.Zxid, error)
+	// Restore puts the snapshot that it reads, the body of r, in the place of the ensemble's state, and returns the
+	// zxid of that. An error of it is told to the client. nil: the command is disabled [admin.restore.enabled=false].
+	Restore func(r *http.Request, snapshot io.Reader) (wire.Zxid, error)
 	// Interval is the time between the starts of two snapshots, below which one is
 	// refused, and the same for restores; 0: there is no bound [admin.rateLimiterIntervalInMS].
 	Interval time.Duration
@@ -191,7 +190,8 @@ func (p *patientWriter) Write(b []byte) (int, error) {
 // ZooKeeper: Commands.RestoreCommand
 //
 // Differs from ZooKeeper, which puts the snapshot into the memory of the one server that is asked; there last_zxid
-// is the snapshot's, here that of the restore. A refusal has a text.
+// is the snapshot's, here that of the restore. A refusal has a text. As there, one for its credentials does not use up
+// the interval, and one for what was sent does.
 func (c *Commands) restore(w http.ResponseWriter, r *http.Request, _ *question) {
 	const name = "restore"
 	if c.snapshotConfig.Restore == nil {
@@ -205,7 +205,7 @@ func (c *Commands) restore(w http.ResponseWriter, r *http.Request, _ *question) 
 		return
 	}
 	patient(w)
-	zxid, err := c.snapshotConfig.Restore(r.Context(), &patientReader{r: r.Body, control: http.NewResponseController(w)})
+	zxid, err := c.snapshotConfig.Restore(r, &patientReader{r: r.Body, control: http.NewResponseController(w)})
 	if err != nil {
 		c.restores.Errors.Inc()
 		send(w, http.StatusInternalServerError, failure(name, err.Error()))

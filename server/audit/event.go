@@ -19,6 +19,7 @@ const (
 	SetACL          = "setAcl"
 	Multi           = "multiOperation" // one that failed; else its parts are told
 	Reconfig        = "reconfig"
+	Restore         = "restore" // of the ensemble's state; not in ZooKeeper
 	EphemeralDelete = "ephemeralZNodeDeletionOnSessionCloseOrExpire"
 )
 
