@@ -21,6 +21,9 @@ const foundingFile = "founding"
 // ErrInUse says that a data directory has a member's data already.
 var ErrInUse = errors.New("the directory holds a member's data already")
 
+// ErrNoData says that a directory has no member's data.
+var ErrNoData = errors.New("no member's data")
+
 // Found makes a data directory for a member that has not run yet, from a tree that build makes in
 // the directory given to it, which does not exist and which build leaves closed. A
 // crash at any point leaves a directory that a member refuses to start on, and that Found
@@ -114,7 +117,7 @@ func TreeDir(fs vfs.FS, dataDir string) (string, error) {
 		return "", err
 	}
 	if number == 0 {
-		return "", fmt.Errorf("%s holds no member's data: there is no %s", dataDir, treeCurrentFile)
+		return "", fmt.Errorf("%s holds %w: there is no %s", dataDir, ErrNoData, treeCurrentFile)
 	}
 	return t.path(number), nil
 }

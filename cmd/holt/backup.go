@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"holt/cmd/holt/internal/backup"
 	"holt/cmd/internal/clientcfg"
-	"holt/server"
 	"holt/wire/client"
 )
 
@@ -81,14 +79,14 @@ func (a *app) newBackupCreate() *cobra.Command {
 func (a *app) backupCreate(cfg backup.CreateConfig, to string, keep int, asJSON bool) error {
 	r, err := backup.OpenRepository(to, true)
 	if err != nil {
-		return err
+		return dataError(err)
 	}
 	bar := newProgressBar(a.stderr, "backup", bytesText)
 	cfg.Progress = bar.at
 	s, err := r.Create(cfg)
 	bar.end()
 	if err != nil {
-		return backupError(err)
+		return dataError(err)
 	}
 	if keep > 0 {
 		if _, err := r.Keep(keep); err != nil {
@@ -117,11 +115,11 @@ func (a *app) newBackupList() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := backup.OpenRepository(args[0], false)
 			if err != nil {
-				return err
+				return dataError(err)
 			}
 			sets, err := r.Sets()
 			if err != nil {
-				return err
+				return dataError(err)
 			}
 			if asJSON {
 				return a.printJSON(sets)
@@ -155,7 +153,7 @@ func (a *app) newBackupVerify() *cobra.Command {
 func (a *app) backupVerify(dir, id string, all bool) error {
 	r, err := backup.OpenRepository(dir, false)
 	if err != nil {
-		return err
+		return dataError(err)
 	}
 	var sets []*backup.Set
 	if all {
@@ -166,7 +164,7 @@ func (a *app) backupVerify(dir, id string, all bool) error {
 		sets = append(sets, s)
 	}
 	if err != nil {
-		return backupError(err)
+		return dataError(err)
 	}
 	bad := 0
 	for _, s := range sets {
@@ -186,18 +184,6 @@ func (a *app) backupVerify(dir, id string, all bool) error {
 		return &exitError{exitFailed, fmt.Errorf("%d of %d backups cannot be restored", bad, len(sets))}
 	}
 	return nil
-}
-
-func backupError(err error) error {
-	switch {
-	case errors.Is(err, backup.ErrNoSet):
-		return &exitError{4, err}
-	case errors.Is(err, server.ErrInUse):
-		return &exitError{exitUsage, err}
-	case diskFailed(err):
-		return &exitError{exitFailed, err}
-	}
-	return err
 }
 
 type restoreFlags struct {
@@ -260,11 +246,11 @@ func (a *app) backupRestore(dir string, f *restoreFlags) error {
 	}
 	r, err := backup.OpenRepository(dir, false)
 	if err != nil {
-		return err
+		return dataError(err)
 	}
 	s, err := r.Set(f.id)
 	if err != nil {
-		return backupError(err)
+		return dataError(err)
 	}
 	if f.graft.Path != "" {
 		return a.backupGraft(r, s, f)
@@ -274,7 +260,7 @@ func (a *app) backupRestore(dir string, f *restoreFlags) error {
 	epoch, err := r.Restore(s, f.cfg)
 	bar.end()
 	if err != nil {
-		return backupError(err)
+		return dataError(err)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s holds backup %s: %d nodes, digest %s, first epoch %d\n", f.cfg.DataDir, s.ID, s.Nodes, s.Digest, epoch)
 	return err
@@ -296,7 +282,7 @@ func (a *app) backupGraft(r *backup.Repository, s *backup.Set, f *restoreFlags) 
 	g, err := r.Graft(context.Background(), s, c, f.graft)
 	bar.end()
 	if err != nil {
-		return fmt.Errorf("%w (%d nodes were created before)", err, g.Created)
+		return dataError(fmt.Errorf("%w (%d nodes were created before)", err, g.Created))
 	}
 	end, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()

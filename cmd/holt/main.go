@@ -24,8 +24,8 @@
 //
 //	0  done, or stopped by SIGTERM or SIGINT
 //	1  anything without a code of its own, as a port in use
-//	2  wrong command line or configuration
-//	3  data directory or disk: it cannot be used, or failed while running
+//	2  wrong command line or configuration; a directory that has no data to read, or some where none may be
+//	3  data directory or disk: it cannot be used, is damaged, or failed while running
 //
 // and of the commands for a Kafka cluster:
 //

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/spf13/cobra"
 
+	"holt/cmd/holt/internal/backup"
 	"holt/cmd/holt/internal/migrate"
 	"holt/server"
 	"holt/znode/zkfile"
@@ -58,7 +60,7 @@ func (a *app) runImport(cfg migrate.ImportConfig, asJSON bool) error {
 	r, err := migrate.Import(cfg)
 	bar.end()
 	if err != nil {
-		return migrationError(err)
+		return dataError(err)
 	}
 	if r.Differs() {
 		fmt.Fprintf(a.stderr, "holt: the tree's digest %s: ZooKeeper would only log this too; compare before you go on\n", r.Checked)
@@ -79,12 +81,15 @@ func (a *app) report(r *migrate.Report, asJSON bool) error {
 	return r.Text(a.stdout)
 }
 
-// migrationError gives what can go wrong its exit code.
-func migrationError(err error) error {
-	switch {
-	case errors.Is(err, server.ErrInUse), errors.Is(err, zkfile.ErrNothing), errors.Is(err, migrate.ErrConfig):
-		return &exitError{exitUsage, err}
-	case errors.As(err, new(*zkfile.DamageError)), diskFailed(err):
+// dataError gives what can go wrong with data directories, ZooKeeper's and backups its exit code: what was named is not of
+// the kind it has to be, or what is there cannot be read.
+func dataError(err error) error {
+	for _, wrong := range []error{server.ErrInUse, server.ErrNoData, zkfile.ErrNothing, migrate.ErrConfig, migrate.ErrInUse, backup.ErrNoSet, backup.ErrNoRepository} {
+		if errors.Is(err, wrong) {
+			return &exitError{exitUsage, err}
+		}
+	}
+	if errors.As(err, new(*zkfile.DamageError)) || errors.Is(err, migrate.ErrDamaged) || errors.Is(err, backup.ErrDamaged) || pebble.IsCorruptionError(err) || diskFailed(err) {
 		return &exitError{exitFailed, err}
 	}
 	return err
@@ -140,7 +145,7 @@ func (a *app) runExport(cfg migrate.ExportConfig, asJSON bool) error {
 	r, err := migrate.Export(cfg)
 	bar.end()
 	if err != nil {
-		return migrationError(err)
+		return dataError(err)
 	}
 	return a.report(r, asJSON)
 }

@@ -70,6 +70,12 @@ type File struct {
 // ErrNoSet says that there is no such backup.
 var ErrNoSet = errors.New("there is no such backup")
 
+// ErrNoRepository says that a directory is none of backups.
+var ErrNoRepository = errors.New("no directory of backups")
+
+// ErrDamaged says that a file of a backup is not what it was, or is gone.
+var ErrDamaged = errors.New("damaged")
+
 // OpenRepository opens the repository in dir; create makes one of a directory that is not there or empty.
 func OpenRepository(dir string, create bool) (*Repository, error) {
 	r := &Repository{dir: dir}
@@ -83,14 +89,14 @@ func OpenRepository(dir string, create bool) (*Repository, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case !create:
-		return nil, fmt.Errorf("%s is no directory of backups: there is no %s in it", dir, formatFile)
+		return nil, fmt.Errorf("%s is %w: there is no %s in it", dir, ErrNoRepository, formatFile)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if len(entries) > 0 {
-		return nil, fmt.Errorf("%s holds other files: give a directory of its own", dir)
+		return nil, fmt.Errorf("%s is %w and holds other files: give a directory of its own", dir, ErrNoRepository)
 	}
 	for _, sub := range []string{filesDir, setsDir} {
 		if err := storage.MkdirAll(vfs.Default, filepath.Join(dir, sub)); err != nil {
@@ -174,14 +180,14 @@ func (r *Repository) readSet(id string) (*Set, error) {
 	}
 	s := new(Set)
 	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", name, err)
+		return nil, fmt.Errorf("%s is %w: %w", name, ErrDamaged, err)
 	}
 	sum, err := s.sum()
 	if err != nil {
 		return nil, err
 	}
 	if sum != s.Checksum {
-		return nil, fmt.Errorf("%s is damaged: its checksum is another", name)
+		return nil, fmt.Errorf("%s is %w: its checksum is another", name, ErrDamaged)
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -39,7 +40,7 @@ func (r *Repository) Verify(s *Set, progress func(done, total int64)) error {
 			return nil
 		})
 		if err == nil && (nodes != s.Nodes || fmt.Sprintf("0x%x", digest) != s.Digest) {
-			err = fmt.Errorf("backup %s has %d nodes with digest 0x%x, and should have %d with %s", s.ID, nodes, digest, s.Nodes, s.Digest)
+			err = fmt.Errorf("backup %s is %w: it has %d nodes with digest 0x%x, and should have %d with %s", s.ID, ErrDamaged, nodes, digest, s.Nodes, s.Digest)
 		}
 		return err
 	})
@@ -48,6 +49,9 @@ func (r *Repository) Verify(s *Set, progress func(done, total int64)) error {
 // checkFile copies the contents of f to w and compares size and checksum.
 func checkFile(name string, f *File, w io.Writer, tell func(int)) (err error) {
 	in, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the backup is %w: %w", ErrDamaged, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func checkFile(name string, f *File, w io.Writer, tell func(int)) (err error) {
 		return err
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); n != f.Size || sum != f.SHA256 {
-		return fmt.Errorf("%s is damaged: %d bytes with SHA-256 %s, want %d with %s", name, n, sum, f.Size, f.SHA256)
+		return fmt.Errorf("%s is %w: %d bytes with SHA-256 %s, want %d with %s", name, ErrDamaged, n, sum, f.Size, f.SHA256)
 	}
 	return nil
 }
@@ -87,6 +91,9 @@ func (r *Repository) withTree(s *Set, use func(*store.Store) error) (err error) 
 			err = vfs.LinkOrCopy(vfs.Default, r.path(f.SHA256), to)
 		} else {
 			err = vfs.Copy(vfs.Default, r.path(f.SHA256), to)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("the backup is %w: %w", ErrDamaged, err)
 		}
 		if err != nil {
 			return fmt.Errorf("backup %s, file %s: %w", s.ID, f.Name, err)

@@ -46,7 +46,7 @@ func Export(cfg ExportConfig) (_ *Report, err error) {
 	}
 	version2 := filepath.Join(cfg.To, "version-2")
 	if d, err := zkfile.OpenDir(cfg.To, ""); err == nil && len(d.Snapshots)+len(d.Logs) > 0 {
-		return nil, fmt.Errorf("%s holds ZooKeeper's data already: take another directory, or remove %s", cfg.To, version2)
+		return nil, fmt.Errorf("%w: take another directory than %s, or remove %s", ErrInUse, cfg.To, version2)
 	}
 	src, err := datadir.Open(cfg.From, cfg.FromLogs)
 	if err != nil {
@@ -90,6 +90,9 @@ func Export(cfg ExportConfig) (_ *Report, err error) {
 	r.Seconds = time.Since(began).Seconds()
 	return r, nil
 }
+
+// ErrInUse says that what is to become ZooKeeper's data directory is one already.
+var ErrInUse = errors.New("the directory holds ZooKeeper's data already")
 
 // ErrConfig is the cause of errors in an ExportConfig.
 var ErrConfig = errors.New("the export cannot be made so")

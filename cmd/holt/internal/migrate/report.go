@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,9 @@ import (
 	"holt/znode"
 	"holt/znode/zkfile"
 )
+
+// ErrDamaged says that the tree of a member is not what it says of itself.
+var ErrDamaged = errors.New("damaged")
 
 // bufferMax is ZooKeeper's default of jute.maxbuffer.
 const bufferMax = 0xfffff
@@ -107,10 +111,10 @@ func (r *Report) count(tree zkfile.Source, counts znode.Counts) error {
 	r.Lists = len(lists)
 	r.Digest = hex64(counts.Digest)
 	if err == nil && r.Nodes != counts.Nodes-1 {
-		err = fmt.Errorf("the tree has %d nodes and says %d", r.Nodes, counts.Nodes-1)
+		err = fmt.Errorf("the data is %w: the tree has %d nodes and says %d", ErrDamaged, r.Nodes, counts.Nodes-1)
 	}
 	if err == nil && digest != counts.Digest {
-		err = fmt.Errorf("the nodes have digest 0x%x and the tree says 0x%x: the data is damaged", digest, counts.Digest)
+		err = fmt.Errorf("the data is %w: the nodes have digest 0x%x and the tree says 0x%x", ErrDamaged, digest, counts.Digest)
 	}
 	return err
 }
