@@ -5,10 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -161,6 +161,8 @@ func (b *Broker) dirOptions(s *setting.Layers) partition.Options {
 		ProducerExpirationMillis: s.BrokerInt("producer.id.expiration.ms"),
 		CleanerBytes:             int(s.BrokerInt("log.cleaner.dedupe.buffer.size")),
 		CleanerInterval:          millis(s, "log.cleaner.backoff.ms"),
+		CleanerOff:               !s.BrokerBool("log.cleaner.enable"),
+		CleanerBytesPerSecond:    s.BrokerFloat("log.cleaner.io.max.bytes.per.second") / float64(len(b.cfg.LogDirs)),
 		RetentionInterval:        millis(s, "log.retention.check.interval.ms"),
 		CheckpointInterval:       millis(s, "log.flush.offset.checkpoint.interval.ms"),
 		HighWatermarkInterval:    millis(s, "replica.high.watermark.checkpoint.interval.ms"),
@@ -202,8 +204,8 @@ func (b *Broker) topicConfig(image *metadata.Image, topic string) partition.Conf
 		MaxCompactionLagMillis:   s.TopicInt("max.compaction.lag.ms"),
 		DeleteRetentionMillis:    s.TopicInt("delete.retention.ms"),
 		MaxMessageBytes:          int(s.TopicInt("max.message.bytes")),
-		TimestampBeforeMaxMillis: s.TopicInt("message.timestamp.before.max.ms"),
-		TimestampAfterMaxMillis:  s.TopicInt("message.timestamp.after.max.ms"),
+		TimestampBeforeMaxMillis: timestampBound(s, "message.timestamp.before.max.ms"),
+		TimestampAfterMaxMillis:  timestampBound(s, "message.timestamp.after.max.ms"),
 		MinISR:                   int(s.TopicInt("min.insync.replicas")),
 		UncleanElection:          s.TopicBool("unclean.leader.election.enable"),
 	}
@@ -220,6 +222,15 @@ func (b *Broker) topicConfig(image *metadata.Image, topic string) partition.Conf
 	}
 	c.Compression = topicCompression(s)
 	return c
+}
+
+// timestampBound is how far from the clock a record's time may be in one direction. Where that is not bounded, what is
+// set for both counts. (Kafka: LogConfig.getMessageTimestampBeforeMaxMs, KIP-937)
+func timestampBound(s *setting.Layers, name string) int64 {
+	if bound := s.TopicInt(name); bound != math.MaxInt64 {
+		return bound
+	}
+	return s.TopicInt("message.timestamp.difference.max.ms")
 }
 
 func topicCompression(s *setting.Layers) record.Compression {
@@ -260,7 +271,7 @@ func (b *Broker) peerConfig(s *setting.Layers) peer.Config {
 		},
 		SASL:        peer.SASL{Mechanism: with.Mechanism, User: with.User, Password: with.Password},
 		Timeout:     millis(s, "replica.socket.timeout.ms"),
-		DialTimeout: 10 * time.Second,
+		DialTimeout: millis(s, "socket.connection.setup.timeout.ms"),
 	}
 	if with.TLS != nil {
 		c.TLS = func() (*tls.Config, error) { return with.TLS.ClientConfig() }

@@ -137,7 +137,37 @@ type compaction struct {
 	upper       int64 // the keys of what is before it are in latest
 	aborted     map[int64][]abortedTxn
 	last        map[int64]lastBatch
+	pace        pace
 	open        map[int64]bool // producers of whose transactions there were batches since their last marker
+}
+
+// pace keeps reading and writing to so many bytes a second on average.
+type pace struct {
+	perSecond float64 // 0: no bound
+	began     time.Time
+	bytes     float64
+}
+
+// pauseMin is how far ahead of its pace a compaction may be.
+const pauseMin = 10 * time.Millisecond
+
+// spend counts bytes, and waits until so many may have been read and written.
+func (p *pace) spend(ctx context.Context, bytes int) error {
+	if p.perSecond <= 0 {
+		return ctx.Err()
+	}
+	p.bytes += float64(bytes)
+	due := p.bytes / p.perSecond // seconds, more than a Duration holds perhaps
+	ahead := due - time.Since(p.began).Seconds()
+	if ahead < pauseMin.Seconds() {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(time.Duration(min(ahead, 3600) * float64(time.Second))):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // lastBatch is the batch of a producer that has to stay: by it the sequence is known.
@@ -149,7 +179,7 @@ type lastBatch struct {
 // compact drops the records of which a later one has the key. A batch that cannot be read ends
 // compaction of this log, not of others.
 func (l *Log) compact(ctx context.Context, now int64) error {
-	c := &compaction{log: l, ctx: ctx, now: now, config: l.Config()}
+	c := &compaction{log: l, ctx: ctx, now: now, config: l.Config(), pace: pace{perSecond: l.dir.options.CleanerBytesPerSecond, began: time.Now()}}
 	err := c.run()
 	var bad *record.CorruptError
 	switch {

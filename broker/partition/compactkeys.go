@@ -62,7 +62,7 @@ func (c *compaction) collect() error {
 
 func (c *compaction) collectSegment(s *segment, from int64) (full bool, err error) {
 	err = s.scan(func(b record.Batch) error {
-		if err := c.ctx.Err(); err != nil {
+		if err := c.pace.spend(c.ctx, len(b)); err != nil {
 			return err
 		}
 		if full || b.LastOffset() < from || b.IsControl() || c.isAborted(b) {

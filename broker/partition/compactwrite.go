@@ -107,7 +107,7 @@ func (c *compaction) copy(w *rewritten, s *segment, last bool) error {
 	var held record.Batch // the last batch so far if it has no records and goes, unless it is the last of all
 	interval := c.config.IndexIntervalBytes
 	err := s.scan(func(b record.Batch) error {
-		if err := c.ctx.Err(); err != nil {
+		if err := c.pace.spend(c.ctx, len(b)); err != nil {
 			return err
 		}
 		held = nil
@@ -118,6 +118,9 @@ func (c *compaction) copy(w *rewritten, s *segment, last bool) error {
 		if kept.Count() == 0 && !c.isLast(b) {
 			held = kept
 			return nil
+		}
+		if err := c.pace.spend(c.ctx, len(kept)); err != nil {
+			return err
 		}
 		return w.add(kept, interval)
 	})

@@ -88,7 +88,9 @@ func Open(path string, o Options) (_ *Dir, err error) {
 		d.flusher.harden(l)
 	}
 	d.keepers.Go(d.keep)
-	d.keepers.Go(d.clean)
+	if !o.CleanerOff {
+		d.keepers.Go(d.clean)
+	}
 	return d, nil
 }
 

@@ -55,7 +55,8 @@
 //	.log ×n ──▶ .log.cleaned, synced ──▶ .log.swap ──▶ old ones removed ──▶ .log
 //	            a crash: removed          a crash: opening finishes it
 //
-// The memory is bounded (CleanerBytes): where the keys do not fit the pass ends earlier.
+// The memory is bounded (CleanerBytes): where the keys do not fit the pass ends earlier. So is what it reads and writes
+// in a second, if that is asked for.
 //
 // # Concurrency
 //

@@ -43,6 +43,11 @@ type Options struct {
 	CleanerBytes int
 	// CleanerInterval is how often to look for a log to compact [log.cleaner.backoff.ms]; 0: 15 s.
 	CleanerInterval time.Duration
+	// CleanerOff has no log compacted [log.cleaner.enable].
+	CleanerOff bool
+	// CleanerBytesPerSecond bounds what a compaction reads and writes [log.cleaner.io.max.bytes.per.second]; 0: nothing
+	// does.
+	CleanerBytesPerSecond float64
 
 	// RetentionInterval [log.retention.check.interval.ms] is 5 min if 0; CheckpointInterval
 	// [log.flush.offset.checkpoint.interval.ms] 60 s; HighWatermarkInterval

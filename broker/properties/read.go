@@ -155,7 +155,7 @@ func (r *reader) checked(p property, s *setting.Setting) bool {
 		r.fail(p, fmt.Sprintf("%s=%s: %s", p.key, shown(p.key, p.value), why), "")
 		return false
 	}
-	if strings.Contains(s.Doc, "not heeded") {
+	if p.value != "" && strings.Contains(s.Doc, "not heeded") {
 		r.note(p, "shown to clients, without effect here")
 	}
 	return true

@@ -55,10 +55,10 @@ var topicSettings = [...]Setting{
 		Synonyms: []Synonym{{"message.max.bytes", 1}}}.
 		atLeast(0),
 	{Name: "message.downconversion.enable", Type: Boolean, Default: "true",
-		Doc:      "Serve formats of old clients; no such format is served, whatever this says.",
+		Doc:      "Serve formats of old clients; shown, not heeded: no such format is served.",
 		Synonyms: []Synonym{{"log.message.downconversion.enable", 1}}},
 	Setting{Name: "message.format.version", Type: String, Default: "3.0-IV1",
-		Doc:      "Format of records in the log; always the newest, whatever this says.",
+		Doc:      "Format of records in the log; shown, not heeded: always the newest.",
 		Synonyms: []Synonym{{"log.message.format.version", 1}}}.
 		formed(release),
 	Setting{Name: "message.timestamp.after.max.ms", Type: Long, Default: "9223372036854775807",
