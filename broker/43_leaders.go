@@ -64,8 +64,8 @@ func (c *call) electLeaders(req *kmsg.ElectLeadersRequest) kmsg.Response {
 		}
 		rp := kmsg.NewElectLeadersResponseTopicPartition()
 		rp.Partition, rp.ErrorCode = o.Partition, int16(o.Code)
-		if o.Code != kerror.OK {
-			rp.ErrorMessage = kmsg.StringPtr(o.Code.String())
+		if o.Code == kerror.UnknownTopicOrPartition { // of others clients know better words
+			rp.ErrorMessage = kmsg.StringPtr("The partition does not exist.")
 		}
 		resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, rp)
 	}

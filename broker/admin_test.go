@@ -74,8 +74,11 @@ func (a *administrated) leaders() {
 	if len(left["orders"]) != 0 {
 		a.Errorf("reassignments are left: %v", left)
 	}
-	elected, err := a.adm.ElectLeaders(a.ctx, kadm.ElectPreferredReplica, kadm.TopicsSet{"orders": {0: {}}})
+	elected, err := a.adm.ElectLeaders(a.ctx, kadm.ElectPreferredReplica, kadm.TopicsSet{"orders": {0: {}, 9: {}}})
 	a.must(err)
+	if none := elected["orders"][9]; !errors.Is(none.Err, kerr.UnknownTopicOrPartition) || none.ErrMessage != "The partition does not exist." {
+		a.Errorf("election for a partition that there is not: %+v", none)
+	}
 	if err := elected["orders"][0].Err; err != nil && !errors.Is(err, kerr.ElectionNotNeeded) {
 		a.Error(err)
 	}

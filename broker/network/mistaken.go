@@ -14,8 +14,8 @@ func (m misdirected) Error() string { return string(m) }
 
 // What a client may have taken this port for.
 const (
-	tlsOnPlaintext   misdirected = "a TLS client on a listener without TLS: set security.protocol of the client to PLAINTEXT, or connect it to an SSL listener"
-	plaintextOnTLS   misdirected = "a Kafka client without TLS on a TLS listener: set security.protocol of the client to SSL"
+	tlsOnPlaintext   misdirected = "a TLS client on a listener without TLS: set security.protocol of the client to that of the listener, or connect it to one with TLS"
+	plaintextOnTLS   misdirected = "a Kafka client without TLS on a TLS listener: set security.protocol of the client to SSL, or SASL_SSL if the listener has that"
 	httpOnKafka      misdirected = "an HTTP client on a Kafka listener"
 	zookeeperOnKafka misdirected = "a ZooKeeper client on a Kafka listener: it belongs to the port of the coordination service"
 )
