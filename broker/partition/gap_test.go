@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -13,11 +14,12 @@ import (
 )
 
 // TestCompactedGap opens a log as Kafka leaves it when it is killed: it has compacted the first segment, of which
-// the end is gone, and noted that, but its recovery point is of before. What is behind the gap stays; with nothing
-// noted the gap is what a crash has lost, and goes.
+// the end is gone, and noted that or not yet, but its recovery point is of before. What is behind the gap stays. If
+// nothing is noted and no other offset is missing the gap is what a crash has lost, and what is behind it goes.
 func TestCompactedGap(t *testing.T) {
 	const nothing = 0
-	for _, noted := range []bool{true, false} {
+	for _, c := range []struct{ noted, thinned bool }{{noted: true}, {thinned: true}, {}} {
+		noted := c.noted
 		x := &compacted{run: run{T: t, r: rand.New(rand.NewPCG(7, 7))}}
 		x.start()
 		for range 60 {
@@ -26,7 +28,7 @@ func TestCompactedGap(t *testing.T) {
 		if err := x.dir.Close(); err != nil {
 			t.Fatal(err)
 		}
-		first, second := int64(-1), int64(-1)
+		first, second, middle := int64(-1), int64(-1), []int(nil)
 		for base := int64(1); base < x.m.end && second < 0; base++ {
 			if _, err := x.fs.Stat(segmentFile(base, "log")); err == nil {
 				second = base
@@ -40,11 +42,17 @@ func TestCompactedGap(t *testing.T) {
 				t.Fatal(err)
 			}
 			first, cut, rest = batch.BaseOffset(), len(b)-len(rest), after
+			middle = append(middle, cut)
 		}
 		if second < 0 || cut == 0 {
 			t.Fatalf("one segment, or one batch: %d, %d", second, cut)
 		}
-		writeAll(t, x.fs, segmentFile(0, "log"), b[:cut])
+		b = b[:cut]
+		if c.thinned {
+			n := len(middle) / 2
+			b = slices.Delete(b, middle[n-1], middle[n])
+		}
+		writeAll(t, x.fs, segmentFile(0, "log"), b)
 		cleaned := int64(nothing)
 		if noted {
 			cleaned = second
@@ -56,11 +64,11 @@ func TestCompactedGap(t *testing.T) {
 		}
 		x.run.open()
 		want := first
-		if noted {
+		if noted || c.thinned {
 			want = x.m.end
 		}
 		if got := x.log.EndOffset(); got != want {
-			t.Errorf("noted %v: the log ends at %d, want %d", noted, got, want)
+			t.Errorf("%+v: the log ends at %d, want %d", c, got, want)
 		}
 		// A truncation takes the note back.
 		if noted {

@@ -237,13 +237,15 @@ func (l *Log) recover(durable int64, clean bool) error {
 	l.epochs = l.epochs.cutEnd(l.segments[first].base) // the batches say which came
 	// Before the recovery point nothing is lost. Nor is it before the place up to which the log was
 	// compacted: that was made durable first. Kafka tells of recovery points once a minute only, so
-	// that after a kill its compacted segments lie behind them, with gaps.
+	// that after a kill its compacted segments lie behind them, with gaps; and of what it compacted once it has
+	// compacted all it wanted to, so that the segment before a gap has to be looked at, too.
 	gapless := max(durable, l.dir.checkpoints.get(kindCleaner, l.name, 0))
 	for i := first; i < len(l.segments); i++ {
-		if err := l.recoverSegment(i, durable); err != nil {
+		compacted, err := l.recoverSegment(i, durable)
+		if err != nil {
 			return err
 		}
-		if i+1 < len(l.segments) && l.segments[i+1].base <= gapless { // what is not there was compacted away
+		if i+1 < len(l.segments) && (compacted || l.segments[i+1].base <= gapless) { // what is not there was compacted away
 			l.end.Store(max(l.end.Load(), l.segments[i+1].base))
 		} else if i+1 < len(l.segments) && max(l.end.Load(), l.start.Load()) != l.segments[i+1].base {
 			if err := l.dropLost(i); err != nil {
@@ -266,8 +268,9 @@ func (l *Log) resumeActive() error {
 	return nil
 }
 
-// recoverSegment reads segment i and makes its indexes anew.
-func (l *Log) recoverSegment(i int, durable int64) error {
+// recoverSegment reads segment i and makes its indexes anew. compacted: it is whole, and lacks offsets. Compaction
+// makes a segment durable before it takes the place of others, so that it ends where it ended.
+func (l *Log) recoverSegment(i int, durable int64) (compacted bool, _ error) {
 	s := l.segments[i]
 	s.offsets.reset()
 	s.times.reset()
@@ -277,31 +280,33 @@ func (l *Log) recoverSegment(i int, durable int64) error {
 	}
 	h, err := s.open()
 	if err != nil {
-		return err
+		return false, err
 	}
-	pos, err := l.recoverBatches(s, h)
+	pos, compacted, err := l.recoverBatches(s, h)
 	var bad *record.CorruptError
 	if errors.As(err, &bad) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = l.torn(i, h, pos, durable, err)
+		compacted, err = false, l.torn(i, h, pos, durable, err)
 	}
 	if err = errors.Join(err, h.release()); err != nil {
-		return err
+		return false, err
 	}
 	s.stamps.known = true
 	if i < len(l.segments)-1 {
-		return s.seal(true)
+		return compacted, s.seal(true)
 	}
-	return nil
+	return compacted, nil
 }
 
-// recoverBatches counts the segment's batches in, and returns where it cannot go on.
-func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, err error) {
+// recoverBatches counts the segment's batches in, and returns where it cannot go on, and whether offsets are left
+// out before that.
+func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, sparse bool, err error) {
 	c := l.config.Load()
 	sc := scanBatches(h, 0, s.size.Load())
+	expected := max(s.base, l.start.Load())
 	for {
 		b, at, err := sc.next()
 		if err == io.EOF {
-			return at, nil
+			return at, sparse, nil
 		}
 		if err == nil {
 			err = b.Check()
@@ -310,13 +315,15 @@ func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, err error) {
 			err = &record.CorruptError{Reason: fmt.Sprintf("offset %d after %d", b.BaseOffset(), l.end.Load()-1)}
 		}
 		if err != nil {
-			return at, err
+			return at, sparse, err
 		}
+		sparse = sparse || b.BaseOffset() > expected || int64(b.Count()) < b.NextOffset()-b.BaseOffset()
+		expected = b.NextOffset()
 		if e := b.PartitionLeaderEpoch(); e > l.epochs.latest() {
 			l.epochs, _ = l.epochs.assign(e, b.BaseOffset())
 		}
 		if err := errors.Join(s.index(b, at, c.IndexIntervalBytes), l.count(s, b)); err != nil {
-			return at, err
+			return at, sparse, err
 		}
 		l.end.Store(b.NextOffset())
 	}
