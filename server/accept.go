@@ -81,7 +81,8 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.conns[c]; ok {
-		s.ended.add(&c.out.traffic)
+		f := c.out.shown()
+		s.ended.add(&f.traffic)
 	}
 	delete(s.conns, c)
 	if id := c.sessionID(); id != 0 && s.sessions[id] == c {
@@ -148,14 +149,14 @@ func (s *Server) fourLetterWord(c *conn, first [4]byte) bool {
 	if !ok {
 		return false
 	}
-	c.out.traffic.received.Add(1)
-	c.stats.asked.Store(true)
+	c.out.change(func(f *figures) { f.received++ })
+	c.word.Store(true)
 	arg, err := c.frames.Take(4 + word.ArgBytes())
 	if err != nil {
 		return true
 	}
 	answer := s.words.Answer(word, arg[4:])
-	c.out.traffic.sent.Add(1)
+	c.out.change(func(f *figures) { f.sent++ })
 	c.out.append(func(b []byte) []byte { return append(b, answer...) })
 	c.out.closeAfterFlush()
 	c.out.flush()

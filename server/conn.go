@@ -74,7 +74,8 @@ type conn struct {
 	dirty   bool // in Server.dirty
 	advance bool // in Server.advance
 
-	stats connStats
+	established time.Time
+	word        atomic.Bool // a four-letter word, after which nothing is read
 }
 
 // request is one that could not be answered at once: a write on its way, or
@@ -114,7 +115,7 @@ func newConn(s *Server, nc net.Conn, port portKind) *conn {
 	c.gone = make(chan struct{})
 	ids := []wire.Identity{{Scheme: "ip", ID: c.host}}
 	c.identities.Store(&ids)
-	c.stats.established = time.Now()
+	c.established = time.Now()
 	return c
 }
 
@@ -180,26 +181,24 @@ func (c *conn) readLoop() error {
 	for {
 		payload, err := c.frames.Next()
 		if err != nil {
-			b.end()
+			c.out.flushBatch(&b, nil)
 			c.srv.metrics.ConnectionsDropped.Inc() // by the client, or for it
 			return err
 		}
 		b.begin(len(payload))
 		more, err := c.handle(payload, &b)
 		if err != nil || !more {
-			b.tell()
-			b.end()
-			c.out.flush()
+			c.out.flushBatch(&b, nil)
 			return err
 		}
 		if !c.frames.Buffered() {
-			b.tell()
-			c.out.flushHearing(&c.touched)
-			b.end()
-		} else if c.out.pending() > outputHighWater {
+			c.out.flushBatch(&b, &c.touched)
+		} else if c.out.full.Load() {
 			c.out.flushHearing(&c.touched)
 		}
-		c.out.waitDrained(&c.touched)
+		if c.out.full.Load() {
+			c.out.waitDrained(&c.touched)
+		}
 	}
 }
 
@@ -301,8 +300,7 @@ func (c *conn) reply(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byt
 
 // replyAside is reply for what is measured by nobody else.
 func (c *conn) replyAside(xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) {
-	c.reply(xid, zxid, code, body)
-	c.out.traffic.sent.Add(1)
+	c.out.replyAside(func(b []byte) []byte { return appendReply(b, xid, zxid, code, body) })
 }
 
 func appendReply(b []byte, xid wire.Xid, zxid wire.Zxid, code wire.ErrCode, body []byte) []byte {
@@ -320,7 +318,6 @@ func (c *conn) Notify(e *watch.Event) {
 		return
 	}
 	c.out.event(func(b []byte) []byte { return appendEvent(b, e) })
-	c.out.traffic.sent.Add(1)
 	if e.Zxid > 0 {
 		c.srv.markDirty(c)
 	}
@@ -342,25 +339,6 @@ func (c *conn) end() {
 	c.stop()
 	c.srv.watches.RemoveAll(c)
 	c.srv.forget(c)
-}
-
-// connStats is what `cons` and `stat` show of a connection.
-type connStats struct {
-	established time.Time
-	lastOp      atomic.Int32
-	lastXid     atomic.Int32
-	lastZxid    atomic.Int64
-	lastSeen    atomic.Int64 // monotonic ms since the server's start
-	asked       atomic.Bool  // a four-letter word, after which nothing is read
-	latency     latency
-}
-
-// connected notes the session's opening, which operators see as the operation
-// SESS with xid 0.
-func (s *connStats) connected(last wire.Zxid) {
-	s.lastOp.Store(int32(wire.OpCreateSession))
-	s.lastXid.Store(0)
-	s.lastZxid.Store(int64(last))
 }
 
 // stop takes the connection out of the way of the apply goroutine and wakes a

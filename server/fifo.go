@@ -121,6 +121,7 @@ func (c *conn) pushBarrier(h wire.RequestHeader, payload []byte) error {
 		r.done = true
 		c.mu.Unlock()
 		c.srv.advanceConn(c)
+		c.srv.answers.end()
 		c.srv.flushDirty()
 	})
 	return nil
@@ -171,7 +172,6 @@ func (c *conn) completeWrite(r *request, res *apply.Result) {
 		return
 	}
 	c.reply(r.xid, res.Zxid, res.Err, res.Body)
-	c.stats.lastZxid.Store(int64(res.Zxid))
 	c.srv.answers.add(c, r)
 	if r.op == wire.OpCloseSession {
 		c.out.closeAfterFlush()
@@ -284,8 +284,6 @@ func (s *Server) answerHead(c *conn, r *request) {
 		s.markDirty(c) // flushed, and with that closed
 	}
 	s.answers.add(c, r)
-	s.answers.end()
-	set(&c.stats.lastZxid, int64(s.machine.LastZxid()))
 }
 
 // finishHeadLocked takes an answered request off the fifo; behind a barrier the

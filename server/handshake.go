@@ -43,7 +43,7 @@ func (c *conn) handshake() (bool, error) {
 		s.metrics.ConnectionsRejected.Inc()
 		return false, errConnTokens
 	}
-	c.out.traffic.received.Add(1)
+	c.out.change(func(f *figures) { f.received++ })
 	if s.readOnlyNow() {
 		return c.handshakeReadOnly(&req)
 	}
@@ -171,8 +171,11 @@ func (c *conn) answerConnect(req *wire.ConnectRequest, res connectResult) {
 		b = resp.AppendTo(b)
 		return wire.EndFrame(b, mark)
 	})
-	c.out.traffic.sent.Add(1)
-	c.stats.connected(c.srv.machine.LastZxid())
+	last := c.srv.machine.LastZxid()
+	c.out.change(func(f *figures) {
+		f.sent++
+		f.connected(last)
+	})
 }
 
 // handshakeReadOnly serves a client that accepts a member without a leader. Its

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"sync/atomic"
 	"time"
 
 	"holt/server/admin"
@@ -19,7 +18,7 @@ const (
 	slotCloseSession  = 119
 )
 
-// Metrics is what this package counts, but for what each connection counts for itself (traffic). Everything is
+// Metrics is what this package counts, but for what each connection counts for itself (figures). Everything is
 // always on; a request costs its connection a few additions, and a share of one histogram.
 type Metrics struct {
 	Responses                                              metric.Range // sizes of replies and events
@@ -123,6 +122,7 @@ type batch struct {
 	c        *conn
 	begun    bool
 	started  time.Duration // since the server's start
+	took     time.Duration // from then until all replies had left
 	received int64
 	bytes    int64 // of these
 	answered int64 // not told yet
@@ -156,20 +156,18 @@ func (b *batch) header(h wire.RequestHeader) {
 }
 
 // tell brings the connection's figures up to date, before the replies leave.
-func (b *batch) tell() {
-	s, t := &b.c.stats, &b.c.out.traffic
-	t.received.Add(b.received)
-	t.in.Add(b.bytes)
-	if b.answered > 0 {
-		t.sent.Add(b.answered)
+func (b *batch) tell(f *figures) {
+	if b.received == 0 {
+		return
+	}
+	f.received += b.received
+	f.in += b.bytes
+	f.sent += b.answered
+	f.lastOp = b.lastOp
+	if b.lastXid >= 0 {
+		f.lastXid = b.lastXid
 	}
 	b.received, b.answered, b.bytes = 0, 0, 0
-	if op := int32(b.lastOp); s.lastOp.Load() != op {
-		s.lastOp.Store(op)
-	}
-	if b.lastXid >= 0 {
-		s.lastXid.Store(int32(b.lastXid))
-	}
 }
 
 func (b *batch) count(op wire.OpCode) {
@@ -183,23 +181,23 @@ func (b *batch) count(op wire.OpCode) {
 	b.ops = append(b.ops, opCount{op, 1})
 }
 
-func (b *batch) end() {
-	if !b.begun {
+// settle measures what was answered, when the replies have left.
+func (b *batch) settle(f *figures) {
+	if len(b.ops) == 0 {
 		return
 	}
-	if b.received > 0 {
-		b.tell()
+	now := b.c.srv.uptime()
+	b.took = now - b.started
+	for _, o := range b.ops {
+		f.latency.observe(b.took, o.n)
 	}
-	m := b.c.srv.metrics
-	if len(b.ops) > 0 {
-		now := b.c.srv.uptime()
-		took := now - b.started
-		for _, o := range b.ops {
-			m.observe(o.op, took, o.n)
-			b.c.stats.latency.observe(took, o.n)
-		}
-		set(&b.c.stats.lastSeen, now.Milliseconds())
-		set(&b.c.stats.lastZxid, int64(b.c.srv.machine.LastZxid()))
+	f.seen(now, b.c.srv.machine.LastZxid())
+}
+
+// end tells all connections' figures of it, and begins anew.
+func (b *batch) end() {
+	for _, o := range b.ops {
+		b.c.srv.metrics.observe(o.op, b.took, o.n)
 	}
 	b.ops, b.begun = b.ops[:0], false
 }
@@ -236,12 +234,7 @@ func (a *answers) flush() {
 	}
 	took := a.now - a.arrived
 	a.latency.Observe(&s.metrics.Latency[slot(a.op)], int64(took), a.n)
-	a.c.out.traffic.sent.Add(a.n)
-	a.c.stats.latency.observe(took, a.n)
-	set(&a.c.stats.lastSeen, a.now.Milliseconds())
-	if z := int64(s.machine.LastZxid()); z > a.c.stats.lastZxid.Load() { // of an entry under way it is the one before
-		a.c.stats.lastZxid.Store(z)
-	}
+	a.c.out.answered(a.n, took, a.now, s.machine.LastZxid()) // of an entry under way it is the one before
 	a.c, a.n = nil, 0
 }
 
@@ -250,39 +243,4 @@ func (a *answers) end() {
 	a.flush()
 	a.latency.Flush()
 	a.now = 0
-}
-
-// set stores v unless it is there: that costs less than to store what is.
-func set(to *atomic.Int64, v int64) {
-	if to.Load() != v {
-		to.Store(v)
-	}
-}
-
-// latency is a connection's own minimum, mean and maximum, for `cons`.
-type latency struct {
-	last, min, max, sum, count atomic.Int64 // ms; min is stored +1 so that 0 means none
-}
-
-func (l *latency) observe(took time.Duration, n int64) {
-	ms := took.Milliseconds()
-	set(&l.last, ms)
-	if ms > 0 {
-		l.sum.Add(ms * n)
-	}
-	l.count.Add(n)
-	if m := l.min.Load(); m == 0 || ms+1 < m {
-		l.min.Store(ms + 1)
-	}
-	if ms > l.max.Load() {
-		l.max.Store(ms)
-	}
-}
-
-func (l *latency) reset() {
-	l.last.Store(0)
-	l.min.Store(0)
-	l.max.Store(0)
-	l.sum.Store(0)
-	l.count.Store(0)
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"holt/wire"
 	"holt/wire/socket"
 )
 
@@ -54,9 +55,10 @@ type output struct {
 	pool *bufferPool
 	sent *Metrics // of all connections: sizes of replies and events
 
-	traffic traffic // of this one
+	full atomic.Bool // more than outputHighWater bytes are in buf, or were lately
 
 	mu       sync.Mutex
+	figures  figures   // of this one
 	drained  sync.Cond // signalled when the socket has taken something
 	buf      []byte    // complete frames that nobody writes yet
 	held     []byte    // events that must come after the reply being built
@@ -91,11 +93,42 @@ func (o *output) append(add func(b []byte) []byte) {
 	o.mu.Unlock()
 }
 
-// reply is append for one reply to a request.
+// reply is append for one reply to a request. It is counted by batch or answers.
 func (o *output) reply(add func(b []byte) []byte) {
 	o.mu.Lock()
 	o.sizes.frame(o.appendLocked(add))
 	o.mu.Unlock()
+}
+
+// replyAside is reply for what is counted by nobody else.
+func (o *output) replyAside(add func(b []byte) []byte) {
+	o.mu.Lock()
+	o.sizes.frame(o.appendLocked(add))
+	o.figures.sent++
+	o.mu.Unlock()
+}
+
+// change changes the connection's figures.
+func (o *output) change(f func(*figures)) {
+	o.mu.Lock()
+	f(&o.figures)
+	o.mu.Unlock()
+}
+
+// answered counts replies that were measured together, now since the server's start; last is the zxid they show.
+func (o *output) answered(n int64, took, now time.Duration, last wire.Zxid) {
+	o.mu.Lock()
+	o.figures.sent += n
+	o.figures.latency.observe(took, n)
+	o.figures.seen(now, last)
+	o.mu.Unlock()
+}
+
+// shown returns the connection's figures as they are.
+func (o *output) shown() figures {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.figures
 }
 
 // appendLocked returns the number of bytes that were added.
@@ -105,6 +138,9 @@ func (o *output) appendLocked(add func(b []byte) []byte) int {
 		return 0
 	}
 	o.buf = add(b)
+	if len(o.buf) > outputHighWater {
+		o.full.Store(true)
+	}
 	return len(o.buf) - len(b)
 }
 
@@ -129,6 +165,7 @@ func (o *output) lockedBuffer() []byte {
 func (o *output) event(add func(b []byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.figures.sent++
 	if !o.holding {
 		o.sizes.event(o.appendLocked(add))
 		return
@@ -164,22 +201,43 @@ func (o *output) release(add func(b []byte) []byte) {
 
 // flush writes until nothing is left. If another goroutine is writing it
 // returns at once: that one takes what was appended.
-func (o *output) flush() { o.flushHearing(nil) }
+func (o *output) flush() {
+	o.mu.Lock()
+	o.flushLocked(nil)
+	o.mu.Unlock()
+}
 
 // flushHearing is flush for the connection's reader, which hears of nothing that the client sends meanwhile.
-// heard, if not nil, is set whenever the client has taken a part: one that reads its replies is not silent,
-// however long they take.
+// heard is set whenever the client has taken a part: one that reads its replies is not silent, however long they
+// take.
 func (o *output) flushHearing(heard *atomic.Bool) {
 	o.mu.Lock()
+	o.flushLocked(heard)
+	o.mu.Unlock()
+}
+
+// flushBatch is flushHearing after a batch of requests, which is counted before its replies leave, and measured
+// when they have.
+func (o *output) flushBatch(b *batch, heard *atomic.Bool) {
+	o.mu.Lock()
+	b.tell(&o.figures)
+	o.flushLocked(heard)
+	b.settle(&o.figures)
+	o.mu.Unlock()
+	b.end()
+}
+
+// flushLocked lets the lock go while it writes.
+func (o *output) flushLocked(heard *atomic.Bool) {
 	if o.flushing {
-		o.mu.Unlock()
 		return
 	}
 	o.flushing = true
 	for len(o.buf) > 0 && o.err == nil {
-		o.sizes.report(o.sent, &o.traffic)
+		o.sizes.report(o.sent, &o.figures)
 		b := o.buf
 		o.buf = nil
+		o.roomLocked()
 		o.mu.Unlock()
 		err := o.write(b, heard)
 		o.pool.put(b)
@@ -197,7 +255,13 @@ func (o *output) flushHearing(heard *atomic.Bool) {
 	if o.closing && o.err == nil {
 		o.failLocked(net.ErrClosed)
 	}
-	o.mu.Unlock()
+}
+
+// roomLocked notes that buf was taken.
+func (o *output) roomLocked() {
+	if o.full.Load() {
+		o.full.Store(false)
+	}
 }
 
 // writeMax bounds one write to the socket, in bytes. It says how often it is seen that a slow client goes on reading.
@@ -230,7 +294,7 @@ func (o *output) tryFlush() bool {
 	case o.raw == nil || o.closing || len(o.buf) > tryFlushMax:
 		return false
 	}
-	o.sizes.report(o.sent, &o.traffic)
+	o.sizes.report(o.sent, &o.figures)
 	n := socket.TryWrite(o.raw, o.buf)
 	if n < len(o.buf) {
 		o.buf = append(o.buf[:0], o.buf[n:]...)
@@ -253,12 +317,6 @@ func (o *output) waitDrained(heard *atomic.Bool) {
 		heard.Store(true)
 	}
 	o.mu.Unlock()
-}
-
-func (o *output) pending() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.buf)
 }
 
 // closeAfterFlush closes the socket once all that was appended is written.

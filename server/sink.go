@@ -43,7 +43,10 @@ func (m stateMachine) Apply(entries []quorum.Entry) error {
 			c.advance = false
 			s.advanceConn(c)
 		}
-		s.advance = s.advance[:0]
+		if len(s.advance) > 0 {
+			s.answers.end()
+			s.advance = s.advance[:0]
+		}
 	}
 	now := s.uptime()
 	s.measureApplied(s.machine.Metrics().Commands.Load()-before, now)

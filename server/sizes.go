@@ -1,6 +1,10 @@
 package server
 
-import "sync/atomic"
+import (
+	"time"
+
+	"holt/wire"
+)
 
 // sizes collects, for one connection, the sizes of the replies and events it is sent, without their length fields, until
 // they are reported to what all connections share: a frame costs a few additions under a lock that is
@@ -37,40 +41,79 @@ func (s *sizes) event(bytes int) {
 // traffic counts what one connection, or all that have ended, received and sent. What every request adds to is
 // kept apart for each connection: one counter that all share would cost each of them a cache miss.
 type traffic struct {
-	in, out, watch atomic.Int64 // bytes: of requests, replies, events
-	received, sent atomic.Int64 // requests; replies and events
-
-	// What received and sent were when `crst` had the connection's figures begin anew; less than nothing
-	// after `srst`, which is not about those.
-	receivedBefore, sentBefore atomic.Int64
+	in, out, watch int64 // bytes: of requests, replies, events
+	received, sent int64 // requests; replies and events
 }
 
 // add adds what o counted.
 func (t *traffic) add(o *traffic) {
-	t.in.Add(o.in.Load())
-	t.out.Add(o.out.Load())
-	t.watch.Add(o.watch.Load())
-	t.received.Add(o.received.Load())
-	t.sent.Add(o.sent.Load())
+	t.in += o.in
+	t.out += o.out
+	t.watch += o.watch
+	t.received += o.received
+	t.sent += o.sent
 }
 
-func (t *traffic) reset() {
-	t.in.Store(0)
-	t.out.Store(0)
-	t.watch.Store(0)
-	t.receivedBefore.Add(-t.received.Swap(0))
-	t.sentBefore.Add(-t.sent.Swap(0))
+// figures is what one connection counts and what `cons` and `stat` show of it. It is guarded by the lock of the
+// connection's output, which whoever has something to count holds anyway: no figure costs an atomic operation of
+// its own.
+type figures struct {
+	traffic
+	// What received and sent were when `crst` had the connection's figures begin anew; less than nothing
+	// after `srst`, which is not about those.
+	receivedBefore, sentBefore int64
+
+	lastOp   wire.OpCode // 0: none
+	lastXid  wire.Xid
+	lastZxid wire.Zxid
+	lastSeen time.Duration // since the server's start
+	latency  latency
 }
 
-// resetOwn has own begin anew.
-func (t *traffic) resetOwn() {
-	t.receivedBefore.Store(t.received.Load())
-	t.sentBefore.Store(t.sent.Load())
+// connected notes the session's opening, which operators see as the operation
+// SESS with xid 0.
+func (f *figures) connected(last wire.Zxid) {
+	f.lastOp, f.lastXid, f.lastZxid = wire.OpCreateSession, 0, last
+}
+
+// seen notes replies that left at a time since the server's start.
+func (f *figures) seen(now time.Duration, last wire.Zxid) {
+	f.lastSeen = now
+	f.lastZxid = max(f.lastZxid, last)
+}
+
+// resetTraffic has the sums of all connections begin anew.
+func (f *figures) resetTraffic() {
+	f.receivedBefore -= f.received
+	f.sentBefore -= f.sent
+	f.traffic = traffic{}
+}
+
+// resetOwn has all else begin anew.
+func (f *figures) resetOwn() {
+	f.receivedBefore, f.sentBefore = f.received, f.sent
+	f.lastOp, f.lastXid, f.lastZxid, f.lastSeen = 0, -1, -1, 0
+	f.latency = latency{}
 }
 
 // own returns how much the connection received and sent since resetOwn.
-func (t *traffic) own() (received, sent int64) {
-	return t.received.Load() - t.receivedBefore.Load(), t.sent.Load() - t.sentBefore.Load()
+func (f *figures) own() (received, sent int64) {
+	return f.received - f.receivedBefore, f.sent - f.sentBefore
+}
+
+// latency is a connection's own minimum, mean and maximum, for `cons`.
+type latency struct {
+	last, min, max, sum, count int64 // ms
+}
+
+func (l *latency) observe(took time.Duration, n int64) {
+	ms := took.Milliseconds()
+	if l.count == 0 || ms < l.min {
+		l.min = ms
+	}
+	l.last, l.max = ms, max(l.max, ms)
+	l.sum += ms * n
+	l.count += n
 }
 
 // traffic adds up all connections, the ended ones included.
@@ -80,7 +123,8 @@ func (s *Server) traffic() *traffic {
 	var sum traffic
 	sum.add(&s.ended)
 	for c := range s.conns {
-		sum.add(&c.out.traffic)
+		f := c.out.shown()
+		sum.add(&f.traffic)
 	}
 	return &sum
 }
@@ -88,20 +132,18 @@ func (s *Server) traffic() *traffic {
 func (s *Server) resetTraffic() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended.reset()
+	s.ended = traffic{}
 	for c := range s.conns {
-		c.out.traffic.reset()
+		c.out.change((*figures).resetTraffic)
 	}
 }
 
 // report hands on what was collected.
-func (s *sizes) report(to *Metrics, own *traffic) {
+func (s *sizes) report(to *Metrics, own *figures) {
 	if s.n > 0 {
 		to.Responses.Observe(s.last, s.min, s.max)
-		own.out.Add(s.bytes - s.events)
-		if s.events > 0 {
-			own.watch.Add(s.events)
-		}
+		own.out += s.bytes - s.events
+		own.watch += s.events
 		*s = sizes{}
 	}
 }

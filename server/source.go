@@ -23,8 +23,8 @@ func (s *Server) Status() admin.Status {
 		Mode:        s.mode(),
 		LeaderID:    s.leadership.Load().leader,
 		Started:     s.started,
-		Received:    all.received.Load(),
-		Sent:        all.sent.Load(),
+		Received:    all.received,
+		Sent:        all.sent,
 		AuthFailed:  s.metrics.AuthFailed.Load(),
 		PlainRemote: int(s.metrics.PlainRemote.Load()), PlainLocal: int(s.metrics.PlainLocal.Load()),
 		Connections: s.connected(),
@@ -170,38 +170,37 @@ func (s *Server) Connections(visit func(*admin.Connection) bool) {
 }
 
 func (c *conn) show() admin.Connection {
-	st := &c.stats
-	received, sent := c.out.traffic.own()
+	f := c.out.shown()
+	received, sent := f.own()
 	v := admin.Connection{
 		Remote:      c.remote,
 		Secure:      c.secured.Load(),
 		Outstanding: int64(c.queued.Load()),
 		Received:    received, Sent: sent,
 		Session:     c.sessionID(),
-		Established: st.established, TimeoutMillis: c.timeout.Load(),
-		LastOp: wire.OpCode(st.lastOp.Load()), NoOp: st.lastOp.Load() == 0,
-		LastCxid: int64(st.lastXid.Load()), LastZxid: wire.Zxid(st.lastZxid.Load()),
-		LastResponseMillis: st.lastSeen.Load(),
-		Paused:             st.asked.Load(),
-		Expires:            c.expires(),
+		Established: c.established, TimeoutMillis: c.timeout.Load(),
+		LastOp: f.lastOp, NoOp: f.lastOp == 0,
+		LastCxid: int64(f.lastXid), LastZxid: f.lastZxid,
+		LastResponseMillis: f.lastSeen.Milliseconds(),
+		Paused:             c.word.Load(),
+		Expires:            c.expires(f.lastSeen),
 	}
-	l := &st.latency
-	v.LatencyLast, v.LatencyMax, v.LatencySum, v.LatencyCount = l.last.Load(), l.max.Load(), l.sum.Load(), l.count.Load()
-	v.LatencyMin = max(l.min.Load()-1, 0)
+	l := &f.latency
+	v.LatencyLast, v.LatencyMin, v.LatencyMax, v.LatencySum, v.LatencyCount = l.last, l.min, l.max, l.sum, l.count
 	return v
 }
 
-// expires is when the connection is closed if nothing more is heard of it.
-func (c *conn) expires() time.Time {
+// expires is when the connection is closed if nothing more is heard of it than at lastSeen since the server's start.
+func (c *conn) expires(lastSeen time.Duration) time.Time {
 	if timeout := c.timeout.Load(); timeout > 0 {
-		heard := c.srv.started.Add(time.Duration(c.stats.lastSeen.Load()) * time.Millisecond)
-		if heard.Before(c.stats.established) {
-			heard = c.stats.established
+		heard := c.srv.started.Add(lastSeen)
+		if heard.Before(c.established) {
+			heard = c.established
 		}
 		return heard.Add(time.Duration(timeout) * time.Millisecond)
 	}
 	if limit := c.srv.cfg.HandshakeTimeoutMillis; limit > 0 {
-		return c.stats.established.Add(time.Duration(limit) * time.Millisecond)
+		return c.established.Add(time.Duration(limit) * time.Millisecond)
 	}
 	return time.Time{}
 }
@@ -294,11 +293,6 @@ func (s *Server) ResetConnectionStats() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.out.traffic.resetOwn()
-		c.stats.lastOp.Store(0)
-		c.stats.lastXid.Store(-1)
-		c.stats.lastZxid.Store(-1)
-		c.stats.lastSeen.Store(0)
-		c.stats.latency.reset()
+		c.out.change((*figures).resetOwn)
 	}
 }

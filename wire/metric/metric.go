@@ -39,7 +39,9 @@ type Range struct{ last, min, max atomic.Int64 } // each plus one: 0 means no va
 // Observe adds values of which last came last and the others lie between min and
 // max.
 func (r *Range) Observe(last, min, max int64) {
-	r.last.Store(last + 1)
+	if r.last.Load() != last+1 { // to write costs the others a cache miss, to read does not
+		r.last.Store(last + 1)
+	}
 	for m := r.max.Load(); max+1 > m && !r.max.CompareAndSwap(m, max+1); m = r.max.Load() {
 	}
 	for m := r.min.Load(); (m == 0 || min+1 < m) && !r.min.CompareAndSwap(m, min+1); m = r.min.Load() {
