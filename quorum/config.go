@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/zap"
+
+	"holt/quorum/transport"
 )
 
 // MemberConfig is a member as the configuration knows it.
@@ -90,6 +92,9 @@ type Config struct {
 
 	// Dial connects to a peer. Default: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
+	// Login has members prove to each other who they are on each connection. Default: they do not.
+	Login *transport.Login
 
 	// StateMachine is required. The caller closes it, after the member.
 	StateMachine StateMachine

@@ -38,7 +38,7 @@ func (m *Member) Send(to uint64, payload []byte) error {
 
 func (m *Member) openTransport() error {
 	t, err := transport.New(transport.Config{
-		ID: m.cfg.ID, Store: m.id.Store, Listen: m.cfg.Listen, Dial: m.cfg.Dial,
+		ID: m.cfg.ID, Store: m.id.Store, Listen: m.cfg.Listen, Dial: m.cfg.Dial, Login: m.cfg.Login,
 		Handler: handler{m}, Logger: m.zlog, MaxQueueBytes: maxPeerQueueBytes,
 	})
 	if err != nil {

@@ -21,6 +21,36 @@
 // that blocks holds up its lane of its peer, in the end by TCP's window, and nothing
 // else.
 //
+// # Login
+//
+// With Config.Login members prove to each other who they are, by SASL, on every connection: of all lanes, and
+// those for a snapshot or a question. The login is the first thing on a connection, within TLS if there is TLS.
+// Who dials is what ZooKeeper calls the learner; who accepts, the server.
+//
+//	dials                                    accepts
+//	  "SASL" version(1)
+//	  step: on, token            ─────▶
+//	                             ◀─────        step: on, token         once or more
+//	  step: on, token            ─────▶
+//	                             ◀─────        step: done, last proof  or: refused, text
+//	  hello ...                  ─────▶
+//
+//	step    0 on, 1 done, 2 refused; length(4) token
+//
+// A connection that begins with a hello is one without a login. Who accepts knows the one from the other by
+// the first four bytes, so that an ensemble is switched over one member after the other:
+//
+//	Login                dials with  accepts
+//	nil                  no login    no login
+//	Accept               no login    both
+//	Accept and Begin     login       both
+//	... and Required     login       login
+//
+// A token is at most 64 KiB; login and hello have to come within the two seconds of a handshake. A login that fails ends
+// the connection. Its peer is told that it did, and why goes to Login.Refused: the one has proved nothing yet. What
+// a login proves is that the peer is one of those that may be members; that it is member N is what the hello says.
+// Without TLS nothing protects the connection after that.
+//
 // # Format
 //
 //	hello   "HOLT" version(1) lane(1) from(8) to(8) store(16) crc32c(4)

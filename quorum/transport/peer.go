@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 )
@@ -45,8 +46,12 @@ func (p *peer) news() {
 	}
 }
 
-// dial connects and introduces this member.
+// dial connects, logs this member in if it does so, and introduces it.
 func (p *peer) dial(l lane) (net.Conn, error) {
+	login, err := p.beginLogin()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(p.ctx, handshakeTimeout)
 	defer cancel()
 	conn, err := p.t.cfg.Dial(ctx, p.addr)
@@ -55,8 +60,13 @@ func (p *peer) dial(l lane) (net.Conn, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	if login != nil {
+		err = logIn(conn, login)
+	}
 	h := hello{lane: l, from: p.t.cfg.ID, to: p.id, store: p.t.cfg.Store}
-	_, err = conn.Write(h.append(nil))
+	if err == nil {
+		_, err = conn.Write(h.append(nil))
+	}
 	if err == nil {
 		err = readAnswer(conn)
 	}
@@ -67,4 +77,19 @@ func (p *peer) dial(l lane) (net.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// beginLogin has a time of its own: credentials may have to come from elsewhere. Nil: this member does not log in.
+func (p *peer) beginLogin() (LoginSide, error) {
+	cfg := p.t.cfg.Login
+	if cfg == nil || cfg.Begin == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, handshakeTimeout)
+	defer cancel()
+	side, err := cfg.Begin(ctx, p.addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLogin, err)
+	}
+	return side, nil
 }

@@ -103,14 +103,15 @@ func (t *Transport) receive(conn net.Conn) {
 	}
 }
 
-// greet takes the hello, judges it, and registers the connection in place of
+// greet takes the login and the hello, judges it, and registers the connection in place of
 // an earlier one of the same lane, whose goroutine it waits for: so messages of
 // one lane never overtake each other.
 func (t *Transport) greet(conn net.Conn, in *incoming) (hello, error) {
 	err := conn.SetDeadline(time.Now().Add(handshakeTimeout))
 	var h hello
+	var refused error
 	if err == nil {
-		h, err = readHello(conn)
+		h, refused, err = t.introduction(conn)
 	}
 	if err != nil {
 		t.mu.Lock()
@@ -118,7 +119,9 @@ func (t *Transport) greet(conn net.Conn, in *incoming) (hello, error) {
 		t.mu.Unlock()
 		return hello{}, err
 	}
-	refused := t.judge(h)
+	if refused == nil {
+		refused = t.judge(h)
+	}
 	t.mu.Lock()
 	delete(t.waiting, conn)
 	var before *incoming

@@ -141,7 +141,7 @@ func (s *sender) run() {
 		if removed := (*RemovedError)(nil); errors.As(err, &removed) {
 			p.t.cfg.Handler.Removed(p.id, removed.Index)
 		}
-		if errors.Is(err, errRefused) && !errors.Is(err, ErrNotNow) && !told && s.lane == laneRaft { // once, and not by each lane
+		if final := errors.Is(err, errRefused) && !errors.Is(err, ErrNotNow) || errors.Is(err, errLogin); final && !told && s.lane == laneRaft { // once, and not by each lane
 			log.Warn("connection refused by peer", zap.Error(err))
 			told = true
 		}

@@ -36,7 +36,7 @@ type Handler interface {
 	Snapshot(from uint64, s *Stream)
 }
 
-// Config of a Transport. All fields are needed, Listen only to be reached.
+// Config of a Transport. All fields but Login are needed, Listen only to be reached.
 type Config struct {
 	ID      uint64
 	Store   [16]byte
@@ -44,6 +44,9 @@ type Config struct {
 	Dial    func(ctx context.Context, addr string) (net.Conn, error)
 	Handler Handler
 	Logger  *zap.Logger
+
+	// Login has members prove who they are; nil: no connection begins with a login.
+	Login *Login
 
 	// MaxQueueBytes bounds what waits for one lane of one peer.
 	MaxQueueBytes int

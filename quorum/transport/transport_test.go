@@ -102,14 +102,16 @@ func (e *end) PeerUp(_ uint64, up bool) {
 
 func host(id uint64) string { return fmt.Sprintf("m%d", id) }
 
-func newEnd(t *testing.T, n *simnet.Network, id uint64) *end {
+func newEnd(t *testing.T, n *simnet.Network, id uint64) *end { return newEndLogin(t, n, id, nil) }
+
+func newEndLogin(t *testing.T, n *simnet.Network, id uint64, login *Login) *end {
 	t.Helper()
 	e := &end{id: id}
 	h := n.Host(host(id))
 	core, logs := observer.New(zap.WarnLevel)
 	e.logs = logs
 	tr, err := New(Config{
-		ID: id, Handler: e, Logger: zap.New(core), MaxQueueBytes: 10 << 10,
+		ID: id, Handler: e, Logger: zap.New(core), MaxQueueBytes: 10 << 10, Login: login,
 		Listen: func() (net.Listener, error) { return h.Listen(host(id) + ":1") },
 		Dial:   func(ctx context.Context, a string) (net.Conn, error) { return h.Dial(ctx, a) },
 	})
