@@ -147,6 +147,8 @@ type Config struct {
 	DigestDisabled bool
 	// SASL lets clients log in by SASL, unless nil [java.security.auth.login.config].
 	SASL *SASLConfig
+	// PeerLogin has members log in at each other by SASL, unless nil [quorum.auth.enableSasl].
+	PeerLogin *PeerLogin
 	// SASLScheme makes sasl a scheme of ACLs; every member has to have it alike
 	// [authProvider.N=...SASLAuthenticationProvider].
 	SASLScheme bool

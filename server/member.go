@@ -38,6 +38,7 @@ func (s *Server) quorumConfig() quorum.Config {
 		FlushBytes:   treeFlushBytes,
 		SlowLogWrite: time.Duration(s.cfg.FsyncWarnMillis) * time.Millisecond,
 		Dial:         s.dialPeer,
+		Login:        s.peerLogin(),
 	}
 	for _, m := range s.cfg.Members {
 		c.Members = append(c.Members, quorum.MemberConfig{ID: m.ID, Addr: m.PeerAddr, Learner: m.Observer})

@@ -67,7 +67,7 @@ func (c Config) validate() error {
 			bad("%s: %w", name, err)
 		}
 	}
-	return errors.Join(append(errs, c.TLS.validate(), c.validateMembers())...)
+	return errors.Join(append(errs, c.TLS.validate(), c.validatePeerLogin(), c.validateMembers())...)
 }
 
 func (c Config) validateMembers() error {

@@ -10,10 +10,9 @@
 // it, without the prefix zookeeper. that the same setting has as a system
 // property. Every key of ZooKeeper 3.9 is in the key table and is one of
 //
-//   - used: it sets a field of server.Config,
-//   - noted: Holt has no use for it, and a Note says what happens instead,
-//   - refused: it switches something on that Holt cannot do, and starting
-//     without it would mislead, as with SASL; switched off it is fine.
+//   - used: it sets a field of server.Config, or is refused with values by which it asks for
+//     what Holt cannot do,
+//   - noted: Holt has no use for it, and a Note says what happens instead.
 //
 // Settings given with -D win over the file, and those of the command line over
 // those of the environment; within a file the last line of a key counts.

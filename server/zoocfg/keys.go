@@ -20,8 +20,6 @@ type key struct {
 	set func(r *reader, p property, v value)
 	// note, if not empty, is said about the key wherever it stands.
 	note string
-	// refuse, if not empty, is why a value that is on cannot be had.
-	refuse string
 }
 
 // value is a checked one, in the form its kind has.
@@ -126,7 +124,7 @@ func lookup(name string) (*key, bool) {
 // anew on each call, a few hundred in a process's life, rather than kept in a
 // package variable.
 func keyTable() []key {
-	return slices.Concat(usedKeys(), adminKeys(), auditKeys(), tlsKeys(), securityKeys(), storageKeys(), otherKeys(), strayKeys())
+	return slices.Concat(usedKeys(), adminKeys(), auditKeys(), tlsKeys(), securityKeys(), peerLoginKeys(), storageKeys(), otherKeys(), strayKeys())
 }
 
 // suggestion is the remedy for a key nobody knows.

@@ -6,14 +6,10 @@ import (
 	"holt/server"
 )
 
-const (
-	noHTTPS  = "Holt shows metrics in plaintext alone, as ZooKeeper 3.9 does"
-	noSASL   = "Holt has no SASL between members: let them know each other by certificates (sslQuorum=true)"
-	saslIdle = "not used: it is about SASL between members, for which Holt has mutual TLS"
-)
+const noHTTPS = "Holt shows metrics in plaintext alone, as ZooKeeper 3.9 does"
 
-// securityKeys are authentication, TLS and audit. What would make a server
-// safer than Holt can is refused when on.
+// securityKeys are authentication, TLS and audit. Those about members are
+// in peerlogin.go.
 func securityKeys() []key {
 	return []key{
 		{name: "skipACL", check: yesNo,
@@ -44,11 +40,6 @@ func securityKeys() []key {
 		{name: "sessionRequireClientSASLAuth", check: boolean,
 			help: "true is enforce.auth.enabled=true with enforce.auth.schemes=sasl, whatever these say; default false",
 			set:  func(r *reader, _ property, v value) { r.requireSASL = v.on }},
-		{name: "quorum.auth.enableSasl", check: boolean, refuse: noSASL},
-		{name: "quorum.auth.learnerRequireSasl", check: boolean, refuse: noSASL},
-		{name: "quorum.auth.serverRequireSasl", check: boolean, refuse: noSASL},
-		{name: "quorum.auth.", check: text, note: saslIdle},
-		{name: "quorum.cnxn.threads.size", check: anyNumber, note: saslIdle},
 		{name: "authProvider.", check: given,
 			help: "adds a scheme by its class, `org.apache.zookeeper.server.auth.SASLAuthenticationProvider`, `X509AuthenticationProvider` or `EnsembleAuthenticationProvider`; digest and ip are always there, x509 with secureClientPort; other classes are refused",
 			set:  (*reader).setAuthProvider},
@@ -65,7 +56,7 @@ func securityKeys() []key {
 			help: "true: keep connections whose login by SASL failed, as those of nobody; default false",
 			set:  setBool(func(c *server.Config) *bool { return &c.AllowSASLFailedClients })},
 		{name: "java.security.auth.login.config", check: text,
-			help: "the JAAS file, of whose section Server `DigestLoginModule` has users and `Krb5LoginModule` the keytab and principal; default none: no SASL",
+			help: "the JAAS file, of whose section Server `DigestLoginModule` has users and `Krb5LoginModule` the keytab and principal, and with quorum.auth.enableSasl the sections of members; default none: no SASL",
 			set:  func(r *reader, _ property, v value) { r.jaasFile = v.text }},
 		{name: "java.security.krb5.conf", check: text,
 			help: "krb5.conf, of which the default realm is used, by rules that have DEFAULT in them; default /etc/krb5.conf if there is one",

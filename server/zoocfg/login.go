@@ -65,6 +65,7 @@ func (r *reader) finishSASL() {
 		r.errs = append(r.errs, &Error{File: r.jaasFile, Cause: err.Error(), Remedy: `write NAME { CLASS required name="value" ...; };`})
 		return
 	}
+	r.jaasRead = sections
 	name := r.jaasSection
 	if name == "" {
 		name = jaasSectionDefault

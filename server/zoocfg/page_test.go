@@ -35,7 +35,7 @@ Generated from the code by ` + "`make docs`" + `; a test keeps it true.
 
 Holt reads the ` + "`zoo.cfg`" + ` of ZooKeeper 3.9 as it is, with ` + "`dynamicConfigFile`" + ` and ` + "`myid`" + `. A key that is a system property in ZooKeeper, as ` + "`zookeeper.skipACL`" + ` or ` + "`jute.maxbuffer`" + `, may
 stand in the file without its prefix or be given by ` + "`-D`" + `. An unknown key or a bad value is refused with file, line, cause and remedy.
-Every key of ZooKeeper 3.9 is on this page, in one of three tables.
+Every key of ZooKeeper 3.9 is on this page, in one of two tables.
 
 ` + "```" + `
 holt config check zoo.cfg            all that is wrong at once, or what Holt makes of each line; exit code 2 if it is refused
@@ -70,20 +70,17 @@ const pageTail = `
 `
 
 func configurationPage(names []string) string {
-	var used, refused, noted strings.Builder
+	var used, noted strings.Builder
 	for _, k := range keyTable() {
 		name := keyNames(k.name, names)
 		switch {
 		case k.set != nil:
 			fmt.Fprintf(&used, "| %s | %s |\n", name, k.help)
-		case k.refuse != "":
-			fmt.Fprintf(&refused, "| %s | %s |\n", name, k.refuse)
 		default:
 			fmt.Fprintf(&noted, "| %s | %s |\n", name, k.note)
 		}
 	}
 	return pageHead + "## Keys that are used\n\n| key | meaning |\n|---|---|\n" + used.String() +
-		"\n## Keys that are refused when on\n\nStarting without what they ask for would mislead. Switched off they are fine.\n\n| key | why |\n|---|---|\n" + refused.String() +
 		"\n## Keys that are accepted\n\nHolt says this about each of them when it starts.\n\n| key | what Holt does |\n|---|---|\n" + noted.String() + pageTail
 }
 

@@ -190,6 +190,10 @@ func effective() map[string]func(*server.Config) string {
 		"sslQuorum":                             boolean(func(c *server.Config) bool { return c.TLS.PeersOn }),
 		"ssl.quorum.clientHostnameVerification": boolean(func(c *server.Config) bool { return c.TLS.Peers.CheckClientName }),
 
+		"quorum.auth.enableSasl":         boolean(func(c *server.Config) bool { return c.PeerLogin != nil }),
+		"quorum.auth.learnerRequireSasl": boolean(func(c *server.Config) bool { return c.PeerLogin != nil && c.PeerLogin.LogsIn }),
+		"quorum.auth.serverRequireSasl":  boolean(func(c *server.Config) bool { return c.PeerLogin != nil && c.PeerLogin.Required }),
+
 		"skipACL":                                  yesNo(func(c *server.Config) bool { return c.SkipACL }),
 		"DigestAuthenticationProvider.enabled":     boolean(func(c *server.Config) bool { return !c.DigestDisabled }),
 		"DigestAuthenticationProvider.superDigest": func(c *server.Config) string { return c.SuperDigest },

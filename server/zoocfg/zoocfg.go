@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"holt/sasl"
 	"holt/server"
 	"holt/wire/javaprops"
 )
@@ -132,6 +133,8 @@ type reader struct {
 	requireSASL   bool
 	jaasFile      string
 	jaasSection   string
+	jaasRead      map[string][]sasl.LoginModule // the file's sections, once it was read
+	peerLogin     peerLoginSettings
 	krb5Conf      string
 	krb5Realm     string
 	superUsers    map[string]string // by key
@@ -185,10 +188,6 @@ func (r *reader) setting(p property) {
 		r.fail(p, fmt.Sprintf("%s=%s: %v", p.key, shorten(p.value), err), k.remedy(p.key))
 		return
 	}
-	if k.refuse != "" && v.on {
-		r.fail(p, fmt.Sprintf("%s=%s: %s", p.key, shorten(p.value), k.refuse), "remove the line")
-		return
-	}
 	if strings.Contains(p.value, "${") {
 		r.note(p, "${...} in a value stands for itself: nothing is put in its place")
 	}
@@ -226,6 +225,7 @@ func (r *reader) finish() {
 	r.finishClientAddr()
 	r.finishMetrics()
 	r.finishSASL()
+	r.finishPeerLogin()
 	r.finishAdmin()
 	r.finishAudit()
 	r.finishAuth()
