@@ -71,6 +71,7 @@ func (s *sender) put(o outgoing, size int) error {
 	}
 	s.items = append(s.items, o)
 	s.bytes += size
+	s.idle = false // what comes next must not overtake it
 	if len(s.items) == 1 {
 		s.kickLocked()
 	}
