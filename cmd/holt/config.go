@@ -51,7 +51,8 @@ of -D, and so are the key and trust stores that it names; nothing is started,
 written or connected to. Each error is one line with
 file, line, cause and remedy on standard error, and the exit code is 2. If there
 is none, standard output has a line for each key that does not do here what it
-does in ZooKeeper, and the exit code is 0.`,
+does in ZooKeeper, and for each key store with a certificate that is not valid
+now, and the exit code is 0.`,
 		Example: `  holt config check zoo.cfg
   holt config check zoo.cfg --myid 2 -o json`,
 		Args: atMost(1),
@@ -68,8 +69,13 @@ func (a *app) configCheck(args []string, f *configFlags) error {
 	}
 	path := a.configPath(args)
 	res, err := a.readWithStores(path, &f.settingFlags)
+	var untimely []zoocfg.Note
+	if err == nil {
+		untimely = res.Untimely()
+		res.Notes = append(res.Notes, untimely...)
+	}
 	if f.output == "json" {
-		if werr := writeFindings(a.stdout, path, res, err); werr != nil {
+		if werr := writeFindings(a.stdout, path, res, err, len(untimely) > 0); werr != nil {
 			return werr
 		}
 	}
@@ -84,7 +90,11 @@ func (a *app) configCheck(args []string, f *configFlags) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: fine\n", path)
+	verdict := "fine"
+	if len(untimely) > 0 {
+		verdict = "a member starts with it, and its certificate is refused by whoever looks at it"
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", path, verdict)
 	return err
 }
 
@@ -97,14 +107,14 @@ type finding struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// writeFindings writes what a check found as one JSON object.
-func writeFindings(w io.Writer, path string, res *zoocfg.Result, err error) error {
+// writeFindings writes what a check found as one JSON object. What is untimely is no error, and not fine.
+func writeFindings(w io.Writer, path string, res *zoocfg.Result, err error, untimely bool) error {
 	out := struct {
 		File   string    `json:"file"`
 		Fine   bool      `json:"fine"`
 		Errors []finding `json:"errors"`
 		Notes  []finding `json:"notes"`
-	}{path, err == nil, []finding{}, []finding{}}
+	}{path, err == nil && !untimely, []finding{}, []finding{}}
 	for _, e := range zoocfg.Errors(err) {
 		out.Errors = append(out.Errors, finding{File: e.File, Line: e.Line, Text: e.Cause, Remedy: e.Remedy})
 	}

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"holt/server/secure/securetest"
 )
 
 func TestConfigCheck(t *testing.T) {
@@ -33,6 +36,17 @@ func TestConfigCheck(t *testing.T) {
 	for _, command := range []string{"config check", "serve"} {
 		newWorld().check(t, append(strings.Fields(command), name), 2, "", "ssl.keyStore.location: key store ../../wire/keystore/testdata/key.jks: the password does not open it")
 	}
+	// A certificate that is over keeps nobody from starting, and is not called fine.
+	over := securetest.Template("server")
+	over.NotBefore, over.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	w = newWorld()
+	name = w.file(t, sample+"secureClientPort=1\nssl.clientAuth=none\nssl.keyStore.location="+securetest.New(t, "ours").KeyStore(t, over)+"\n")
+	w.check(t, []string{"config", "check", name}, 0, name+":6: ssl.keyStore.location: certificate CN=server,O=Holt is valid from ", "")
+	if got := w.stdout.String(); !strings.HasSuffix(got, ", which is not now; renew it, or mend the clock\n"+name+": a member starts with it, and its certificate is refused by whoever looks at it\n") {
+		t.Errorf("ends with %q", got)
+	}
+	w = newWorld()
+	w.check(t, []string{"config", "check", "-o", "json", name}, 0, `"fine":false,"errors":[],`, "")
 	for _, tc := range []struct{ args, stderr string }{
 		{"config check no/such", "no/such: cannot be read: no such file or directory;"},
 		{"config check a b", "takes at most 1 arguments"},

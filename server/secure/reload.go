@@ -86,4 +86,5 @@ func (s *Source) reload() {
 		log = log.With(zap.Time("until", until))
 	}
 	log.Info("certificates reloaded: new connections use them")
+	s.warnUntimely(g)
 }

@@ -83,6 +83,7 @@ func Open(settings Settings, opts Options) (*Source, error) {
 		return nil, err
 	}
 	s.current.Store(g)
+	s.warnUntimely(g)
 	if !settings.Fixed && len(files) > 0 {
 		s.watch = startWatcher(s, files, seen)
 	}

@@ -11,20 +11,42 @@ import (
 // its start, which Read does not: those of a side that uses no TLS may be anything. The error
 // joins an *Error for each that is of no use, about the line that names it.
 func (res *Result) CheckStores() error {
-	tls := &res.Config.TLS
 	var errs []error
-	check := func(key string, settings secure.Settings) {
+	res.eachStore(func(key string, settings secure.Settings) {
 		if err := secure.Check(settings); err != nil {
 			p := res.given[key]
 			errs = append(errs, &Error{File: p.file, Line: p.line, Cause: key + ": " + err.Error()})
 		}
-	}
+	})
+	return errors.Join(errs...)
+}
+
+// Untimely has a note for each of these key stores with a certificate that is not valid now. A member
+// starts with one, and logs it; its peers, and clients that look, refuse it.
+func (res *Result) Untimely() []Note {
+	var notes []Note
+	res.eachStore(func(key string, settings secure.Settings) {
+		if settings.KeyStore.Location == "" {
+			return
+		}
+		// A store that cannot be read is told of by CheckStores.
+		if text, err := secure.Untimely(settings.KeyStore); err == nil && text != "" {
+			p := res.given[key]
+			notes = append(notes, Note{File: p.file, Line: p.line, Key: key, Text: text})
+		}
+	})
+	return notes
+}
+
+// eachStore calls f with each store that a member opens, and the key that names it.
+func (res *Result) eachStore(f func(key string, settings secure.Settings)) {
+	tls := &res.Config.TLS
 	both := func(prefix string, s *secure.Settings) {
 		if s.KeyStore.Location != "" {
-			check(prefix+"keyStore.location", secure.Settings{KeyStore: s.KeyStore})
+			f(prefix+"keyStore.location", secure.Settings{KeyStore: s.KeyStore})
 		}
 		if s.TrustStore.Location != "" {
-			check(prefix+"trustStore.location", secure.Settings{TrustStore: s.TrustStore})
+			f(prefix+"trustStore.location", secure.Settings{TrustStore: s.TrustStore})
 		}
 	}
 	if tls.Addr != "" || tls.Unified {
@@ -33,5 +55,4 @@ func (res *Result) CheckStores() error {
 	if (tls.PeersOn || tls.PeersEither) && len(res.Config.Members) > 1 || res.Config.AdminTLS != server.AdminPlain {
 		both("ssl.quorum.", &tls.Peers)
 	}
-	return errors.Join(errs...)
 }

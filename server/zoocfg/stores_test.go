@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"holt/server/secure/securetest"
 )
 
 func TestCheckStores(t *testing.T) {
@@ -42,5 +45,30 @@ func TestCheckStores(t *testing.T) {
 				t.Errorf("got %s, want %s", line, want[i])
 			}
 		}
+	}
+}
+
+// TestUntimely reads two key stores, of which one is over.
+func TestUntimely(t *testing.T) {
+	ca := securetest.New(t, "ours")
+	over := securetest.Template("server")
+	over.NotBefore, over.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	name := filepath.Join(t.TempDir(), "zoo.cfg")
+	text := "dataDir=/d\nsecureClientPort=1\nadmin.forceHttps=true\nssl.trustStore.location=" + ca.TrustStore(t) + "\nssl.keyStore.location=" + ca.KeyStore(t, over) +
+		"\nssl.quorum.keyStore.location=" + ca.KeyStore(t, securetest.Template("member")) + "\nssl.quorum.trustStore.location=" + ca.TrustStore(t) + "\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Read(name, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.CheckStores(); err != nil {
+		t.Error(err)
+	}
+	notes := res.Untimely()
+	if len(notes) != 1 || notes[0].File != name || notes[0].Line != 5 || notes[0].Key != "ssl.keyStore.location" ||
+		!strings.HasPrefix(notes[0].Text, "certificate CN=server,O=Holt is valid from ") || !strings.HasSuffix(notes[0].Text, "; renew it, or mend the clock") {
+		t.Errorf("got %v", notes)
 	}
 }
