@@ -163,16 +163,38 @@ func (a *app) shell(o *options, timeout time.Duration, out *render.Output) (*she
 // it will again, while the session tries without end.
 func (a *app) dialer(config *clientcfg.Config) func(context.Context, string) (net.Conn, error) {
 	var told sync.Map
-	return func(ctx context.Context, address string) (net.Conn, error) {
-		nc, err := config.Dial(ctx, address)
+	tell := func(address string, err error) {
 		var failed *clientcfg.HandshakeError
-		if errors.As(err, &failed) && ctx.Err() == nil {
+		if errors.As(err, &failed) {
 			if _, before := told.LoadOrStore(address, true); !before {
 				a.complain(failed)
 			}
 		}
+	}
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		nc, err := config.Dial(ctx, address)
+		switch {
+		case err == nil && config.Secure():
+			return &toldConn{nc, func(err error) { tell(address, err) }}, nil
+		case ctx.Err() == nil:
+			tell(address, err)
+		}
 		return nc, err
 	}
+}
+
+// toldConn hands on the errors of reading: a refusal of the client's certificate comes that way.
+type toldConn struct {
+	net.Conn
+	tell func(error)
+}
+
+func (c *toldConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.tell(err)
+	}
+	return n, err
 }
 
 // login logs links in, nil if nobody is to be. That it failed for good is said; the session ends then.

@@ -50,7 +50,7 @@ func explainAlert(text string) (cause, remedy string) {
 	text = strings.TrimPrefix(text, "tls: ")
 	switch {
 	case strings.Contains(text, "certificate required"):
-		return "the peer asks for a certificate and this side has none", "set keyStore.location"
+		return "the peer asks for a certificate, and this side has none that it would take", "set keyStore.location (zkcli: --cert), to a certificate of an authority that is in the peer's trust store"
 	case strings.Contains(text, "certificate"):
 		return "the peer refuses this side's certificate: " + text, "put the authority of this certificate into the peer's trust store, or renew it if it is revoked; see the peer's log for what it minds"
 	}

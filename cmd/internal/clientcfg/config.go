@@ -141,7 +141,8 @@ func (f *Flags) apply(tls *secure.Settings) {
 func (c *Config) Secure() bool { return c.source != nil }
 
 // Dial connects to a server, by TLS if that is configured: it then returns after the
-// handshake, and an error of that says what to do about it.
+// handshake, and an error of that says what to do about it; so does the first Read's, if the server
+// refuses the client's certificate.
 func (c *Config) Dial(ctx context.Context, address string) (net.Conn, error) {
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil || c.source == nil {
@@ -156,7 +157,7 @@ func (c *Config) Dial(ctx context.Context, address string) (net.Conn, error) {
 		cause, remedy := secure.Explain(err)
 		return nil, errors.Join(&HandshakeError{Address: address, Cause: cause, Remedy: remedy, err: err}, conn.Close())
 	}
-	return conn, nil
+	return &alertConn{conn, address}, nil
 }
 
 // HandshakeError is that of a TLS handshake: trying again does not help.

@@ -74,6 +74,7 @@ func TestDial(t *testing.T) {
 	cert, key := ca.Write(t, "me.pem", pair.CertPEM()), ca.Write(t, "me.key", pair.KeyPEM())
 	both := ca.Write(t, "both.pem", pair.KeyPEM()+pair.CertPEM())
 	trust, other := ca.TrustStore(t), stranger.TrustStore(t)
+	theirs := stranger.KeyStore(t, securetest.Template("client"))
 	jks := "../../../wire/keystore/testdata/"
 	settings := func(trust, more string) string {
 		return "zookeeper.client.secure=true\nzookeeper.ssl.keyStore.location=" + both + "\nzookeeper.ssl.trustStore.location=" + trust + "\n" + more
@@ -95,6 +96,7 @@ func TestDial(t *testing.T) {
 		{"flags", ca.KeyStore(t, here), "", Flags{CA: trust, Cert: cert, Key: key}, ""},
 		{"flags, one file", ca.KeyStore(t, here), "", Flags{CA: trust, Cert: both}, ""},
 		{"flags over properties", ca.KeyStore(t, here), settings(other, ""), Flags{CA: trust}, ""},
+		{"refused after the handshake", ca.KeyStore(t, here), "", Flags{CA: trust, Cert: theirs}, "this side has none that it would take"},
 		{"authorities of the system", ca.KeyStore(t, here), "", Flags{TLS: true, Cert: both}, "is signed by nobody"},
 		{"stores of keytool", jks + "key.jks", "zookeeper.client.secure=true\nzookeeper.ssl.keyStore.location=" + jks + "modern.p12\nzookeeper.ssl.keyStore.password=secret\n" +
 			"zookeeper.ssl.trustStore.location=" + jks + "trust.jks\nzookeeper.ssl.trustStore.password=trustsecret\n", Flags{}, ""},
