@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare bench-tls profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare bench-tls profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup bench-restore
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench-migration: ## a million nodes from ZooKeeper's files and back; fails above
 bench-backup: ## p99 of writes with and without a backup of 4 M nodes (NODES); fails above twice as much
 	$(GO) test -count 1 -timeout 20m -v ./compat/migration -run TestBackupCost -target=holt -backup-nodes=$(or $(NODES),4000000)
 
+bench-restore: ## a snapshot of a million nodes (NODES) into three members that serve: time, longest pause of writes, memory; fails above 90 s, 3 s, 1 GiB
+	$(GO) test -count 1 -timeout 15m -v ./compat/migration -run TestRestoreCost -target=holt -restore-nodes=$(or $(NODES),1000000)
+
 compare: ## Holt and Apache ZooKeeper reply by reply: all scripts, then N (100000) replies of random ones; SEED repeats
 	$(GO) test -count 1 -timeout 0 -v ./compat/compare -run 'TestHand$$|TestRandom$$' -target=holt -datadriven-quiet \
 	  -replies=$(or $(N),100000) -seed=$(or $(SEED),0)
@@ -110,7 +113,10 @@ test-broker-kills: ## three brokers on three members, killed and paused under lo
 compare-operators: ## the AdminServer's documents and the metrics of Holt and of Apache ZooKeeper: names, types, statuses
 	$(GO) test -count 1 -timeout 10m -v ./compat/operators -target=holt
 
-bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
+bench-bench-restore: ## a snapshot of a million nodes (NODES) into three members that serve: time, longest pause of writes, memory; fails above 90 s, 3 s, 1 GiB
+	$(GO) test -count 1 -timeout 15m -v ./compat/migration -run TestRestoreCost -target=holt -restore-nodes=$(or $(NODES),1000000)
+
+compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
 
 bench-tls: ## the server's CPU over TLS and without; fails above twice as much
