@@ -113,10 +113,7 @@ test-broker-kills: ## three brokers on three members, killed and paused under lo
 compare-operators: ## the AdminServer's documents and the metrics of Holt and of Apache ZooKeeper: names, types, statuses
 	$(GO) test -count 1 -timeout 10m -v ./compat/operators -target=holt
 
-bench-bench-restore: ## a snapshot of a million nodes (NODES) into three members that serve: time, longest pause of writes, memory; fails above 90 s, 3 s, 1 GiB
-	$(GO) test -count 1 -timeout 15m -v ./compat/migration -run TestRestoreCost -target=holt -restore-nodes=$(or $(NODES),1000000)
-
-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
+bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
 
 bench-tls: ## the server's CPU over TLS and without; fails above twice as much
