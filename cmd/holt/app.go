@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,7 @@ type app struct {
 	notify         func(state string) error              // systemd
 	watchdog       func() (every time.Duration, _ error) // of systemd; 0: none
 	start          func(server.Config) (member, error)
+	tuned          *sync.Once // tuneCollector
 	startBroker    func(context.Context, broker.Config) (runningBroker, error)
 }
 

@@ -39,6 +39,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -48,7 +49,7 @@ func main() {
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, stop: stop,
 		argv0: os.Args[0], getenv: os.Getenv, environ: os.Environ,
-		giveUpRoot: giveUpRoot, notify: notifySystemd, watchdog: watchdogInterval,
+		giveUpRoot: giveUpRoot, notify: notifySystemd, watchdog: watchdogInterval, tuned: new(sync.Once),
 	}
 	a.start = a.startServer
 	a.startBroker = a.startBrokerHere

@@ -8,7 +8,10 @@ import (
 )
 
 // startServer runs a member in this process.
-func (a *app) startServer(cfg server.Config) (member, error) { return server.Start(cfg) }
+func (a *app) startServer(cfg server.Config) (member, error) {
+	a.tuneCollector()
+	return server.Start(cfg)
+}
 
 // startBrokerHere runs a broker in this process.
 func (a *app) startBrokerHere(ctx context.Context, cfg broker.Config) (runningBroker, error) {
