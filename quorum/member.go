@@ -28,6 +28,7 @@ type Member struct {
 	core      *Core                  // owned by the loop; nil until discover has ended
 	roster    atomic.Pointer[roster] // of core, for whoever is asked
 	refused   refusals
+	strangers strangers
 	hints     atomic.Pointer[[]MemberConfig] // whom others said to be members
 	transport *transport.Transport
 	in        *inbox

@@ -117,7 +117,7 @@ func (h handler) Hello(from uint64, store [16]byte) error {
 		return fmt.Errorf("%w: this member has no log yet", transport.ErrNotNow)
 	}
 	err := h.admits(from, store)
-	if err != nil && h.m.refused.news(from, store) {
+	if err != nil && !errors.Is(err, transport.ErrNotNow) && h.m.refused.news(from, store) {
 		h.m.zlog.Warn("a member is refused", zap.Uint64("peer", from), zap.String("cause", refusalOf(err)))
 	}
 	return err
@@ -156,13 +156,19 @@ func (r *refusals) news(from uint64, store [16]byte) bool {
 func (h handler) admits(from uint64, store [16]byte) error {
 	r := h.m.roster.Load()
 	first, unknown := store, false
-	if known, ok := r.find(from); ok && known.Store != ([16]byte{}) {
+	known, member := r.find(from)
+	if member && known.Store != ([16]byte{}) {
 		first = known.Store
 	} else if index := r.removedAt(from); index != 0 {
 		return &transport.RemovedError{Index: index}
 	} else if err := checkOrigin(h.m.id.Store, store, from); err != nil && r.founders {
 		return err
 	} else {
+		if !member {
+			if err := h.m.judgeStranger(r, from, store); err != nil {
+				return fmt.Errorf("member %d: %w", from, err)
+			}
+		}
 		first, unknown = h.m.log.Peer(from, store)
 	}
 	if first != store {

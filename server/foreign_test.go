@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"holt/quorum"
+	"holt/quorum/simnet"
 	"holt/server/secure/securetest"
 	"holt/wire"
 )
@@ -101,6 +104,76 @@ func TestMemberOfAnotherEnsemble(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLeaderOfAnotherEnsemble: an ensemble has the address of a member of ours in the place of one of its own, and ids that
+// ours never had. Its leader, of whatever term, moves nobody here, and both sides say so in a line.
+func TestLeaderOfAnotherEnsemble(t *testing.T) {
+	for elections := range 3 { // of ours: its term is lower than theirs, the same, higher
+		t.Run(fmt.Sprint(elections), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { leaderOfAnother(t, elections) })
+		})
+	}
+}
+
+func leaderOfAnother(t *testing.T, elections int) {
+	hosts := map[uint64]string{1: "x5", 2: "m2", 3: "x6"} // of their members 5, 2 and 6; m2 is ours, too
+	ids := map[uint64]uint64{1: 5, 2: 2, 3: 6}
+	ours, others := logged{}, logged{}
+	network := simnet.New(2) // theirs, at first
+	theirs := newTestEnsembleOf(t, func(id uint64, c *Config) {
+		h := network.Host(hosts[id])
+		c.MemberID, c.Listen, c.Members = ids[id], h.Listen, nil
+		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return h.Dial(ctx, addr) }
+		for k := uint64(1); k <= 3; k++ {
+			c.Members = append(c.Members, Member{ID: ids[k], Host: hosts[k], QuorumPort: 1, ElectionPort: 2})
+		}
+		c.Logger = others.logger(id)
+	})
+	theirs.writes(1, "theirs", 5)
+	for id := uint64(1); id <= 3; id++ {
+		theirs.stop(id)
+	}
+	e := newTestEnsembleOf(t, func(id uint64, c *Config) { c.Logger = ours.logger(id) })
+	e.leader(1, 2, 3)
+	e.writes(1, "ours", 3)
+	for range elections {
+		l := e.leader(1, 2, 3)
+		e.stop(l)
+		e.start(l)
+		<-e.servers[l].Ready()
+		e.leader(1, 2, 3)
+	}
+	leader := e.leader(1, 2, 3)
+	term := e.servers[leader].leadership.Load().term
+	network = e.net
+	theirs.start(1)
+	theirs.start(3)
+	<-theirs.servers[1].Ready()
+	theirs.writes(1, "evil", 3)
+	time.Sleep(30 * time.Second)
+	for id := uint64(1); id <= 3; id++ {
+		if l := e.servers[id].leadership.Load(); l.leader != leader || l.term != term {
+			t.Errorf("member %d has leader %d of term %d, want %d of term %d", id, l.leader, l.term, leader, term)
+		}
+		c := connect(t, e.servers[id], wire.ConnectRequest{})
+		for path, want := range map[string]wire.ErrCode{"/ours-2": wire.OK, "/evil-0": wire.ErrNoNode} {
+			if h := c.call(wire.OpExists, &wire.ExistsRequest{Path: path}, nil); h.Err != want {
+				t.Errorf("member %d: %s: %v", id, path, h.Err)
+			}
+		}
+	}
+	const cause = "it is in no configuration of this ensemble: if it belongs to another ensemble, correct its server lines"
+	for _, id := range []uint64{5, 6} {
+		if found := ours.lines(2, fmt.Sprintf("member %d: %s", id, cause)); len(found) != 1 {
+			t.Errorf("member 2 says %d times of %d: %q", len(found), id, found)
+		}
+	}
+	for _, id := range []uint64{1, 3} {
+		if found := others.lines(id, cause); len(found) != 1 {
+			t.Errorf("the foreign member %d says %q", ids[id], found)
+		}
 	}
 }
 
