@@ -23,8 +23,15 @@ import (
 var errStranger = errors.New("it is in no configuration of this ensemble: if it belongs to another ensemble, correct its server lines; " +
 	"if it is new, add it by reconfig, or to the configuration of all members")
 
-// strangerFor is how long an answer counts: the lanes of a peer come together.
-const strangerFor = time.Second
+const (
+	// strangerFor is how long an answer counts: the lanes of a peer come together.
+	strangerFor = time.Second
+	// newcomerFor is how long a member that nobody knows is told to come again later, without a word to anybody: a newcomer
+	// is made a learner when it asks for that, soon after it has begun to call.
+	newcomerFor = 5 * time.Second
+	// strangersMax bounds the members whose first call is remembered; the others count as newcomers.
+	strangersMax = 1000
+)
 
 // inquiry is what the others are asked of one member.
 type inquiry struct {
@@ -37,8 +44,30 @@ type inquiry struct {
 
 // strangers holds the last inquiry. There is one at a time, since whoever reaches the port can name any id.
 type strangers struct {
-	mu   sync.Mutex
-	last *inquiry
+	mu    sync.Mutex
+	last  *inquiry
+	since map[[16]byte]time.Time // by log: when nobody knew it first
+}
+
+// refuse makes of a refusal a word to come again later while the member may be a newcomer.
+func (s *strangers) refuse(store [16]byte, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		delete(s.since, store)
+		return nil
+	}
+	first, ok := s.since[store]
+	if !ok && len(s.since) < strangersMax {
+		if s.since == nil {
+			s.since = map[[16]byte]time.Time{}
+		}
+		s.since[store] = time.Now()
+	}
+	if !ok || time.Since(first) < newcomerFor {
+		return fmt.Errorf("%w: %w", transport.ErrNotNow, err)
+	}
+	return err
 }
 
 // begin returns the inquiry of a member, and whether it is the caller's to make; nil: not now.
@@ -73,7 +102,7 @@ func (m *Member) judgeStranger(r *roster, id uint64, store [16]byte) error {
 		return fmt.Errorf("%w: the others are being asked of another member", transport.ErrNotNow)
 	}
 	if mine {
-		i.err = r.stranger(id, store, m.cfg.ID, m.ask(questionPlace, false))
+		i.err = m.strangers.refuse(store, r.stranger(id, store, m.cfg.ID, m.ask(questionPlace, false)))
 		i.at = time.Now()
 		close(i.done)
 	}
