@@ -87,6 +87,9 @@ func buildTree(dir string, o store.Options, snapshot io.Reader) (b builtTree, er
 	if err == nil {
 		b.loaded, err = zkfile.LoadSnapshot(b.tree, snapshot, zkfile.LoadOptions{})
 	}
+	if err == nil {
+		err = st.Flush() // now, and not within the entry that restores it
+	}
 	if err != nil {
 		return builtTree{}, errors.Join(err, st.Close())
 	}
