@@ -27,16 +27,7 @@ func TestSwitchToLogins(t *testing.T) {
 			loginOf("secret", true, false), loginOf("secret", false, false), nil}
 		step := make(map[uint64]int)
 		e := newTestEnsembleOf(t, func(id uint64, cfg *Config) { cfg.PeerLogin = steps[step[id]] })
-		for s := range steps {
-			for id := uint64(1); id <= 3; id++ {
-				e.stop(id)
-				step[id] = s
-				e.start(id)
-				<-e.servers[id].Ready()
-				e.leader(1, 2, 3)
-				e.writes(id, fmt.Sprintf("step%d-%d", s, id), 3)
-			}
-		}
+		e.switchOver(len(steps), step)
 	})
 }
 

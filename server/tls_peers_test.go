@@ -68,17 +68,23 @@ func TestSwitchToTLS(t *testing.T) {
 			cfg.TLS = memberTLS(t, ca, fmt.Sprintf("m%d", id))
 			cfg.TLS.PeersOn, cfg.TLS.PeersEither = steps[step[id]].on, steps[step[id]].either
 		})
-		for s := range steps {
-			for id := uint64(1); id <= 3; id++ {
-				e.stop(id)
-				step[id] = s
-				e.start(id)
-				<-e.servers[id].Ready()
-				e.leader(1, 2, 3)
-				e.writes(id, fmt.Sprintf("step%d-%d", s, id), 3)
-			}
-		}
+		e.switchOver(len(steps), step)
 	})
+}
+
+// switchOver takes the members through the steps of a configuration, each of which restarts one after the other; step, by
+// member, is what their configuration goes by. Every write in between succeeds.
+func (e *testEnsemble) switchOver(steps int, step map[uint64]int) {
+	for s := range steps {
+		for id := uint64(1); id <= 3; id++ {
+			e.stop(id)
+			step[id] = s
+			e.start(id)
+			<-e.servers[id].Ready()
+			e.leader(1, 2, 3)
+			e.writes(id, fmt.Sprintf("step%d-%d", s, id), 3)
+		}
+	}
 }
 
 // TestWrongMembersAreRefused has a third member come with a certificate that does not
