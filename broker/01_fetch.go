@@ -8,8 +8,10 @@ import (
 )
 
 // Fetch, versions 0 to 17: of consumers and followers, with sessions and long polls; what
-// it does is the business of package replica. Versions below 4 are announced for old
-// clients and refused partition by partition.
+// it does is the business of package replica. From version 11 on followers answer
+// consumers too, and leaders send those of another rack to them if replica.selector.class
+// says so (KIP-392). Versions below 4 are announced for old clients and refused partition
+// by partition.
 
 func (c *call) fetch() {
 	var req protocol.FetchRequest
@@ -30,7 +32,7 @@ func (c *call) fetch() {
 		return
 	}
 	readable := func(topic string) bool { return req.ReplicaID >= 0 || c.mayTopic(op, topic) }
-	c.replicas.Fetch(replica.Fetch{Req: &req, Readable: readable}, func(resp *protocol.FetchResponse, release func()) {
+	c.replicas.Fetch(replica.Fetch{Req: &req, Readable: readable, Listener: c.r.Conn.Listener()}, func(resp *protocol.FetchResponse, release func()) {
 		resp.ThrottleMillis = c.requestThrottle()
 		if req.ReplicaID < 0 {
 			resp.ThrottleMillis = max(resp.ThrottleMillis, c.bytesThrottle(auth.FetchBytes, fetchedBytes(resp)))

@@ -15,6 +15,8 @@ func (b *Broker) writeReplicas(p *metricsPage) {
 	p.counter("holt_broker_records_in_total", "Records appended as leader.", m.RecordsIn.Load())
 	p.counter("holt_broker_records_bytes_in_total", "Bytes of records appended as leader.", m.BytesIn.Load())
 	p.counter("holt_broker_records_bytes_out_total", "Bytes of records fetched by consumers.", m.BytesOut.Load())
+	p.counter("holt_broker_records_bytes_out_as_follower_total", "Bytes of records fetched by consumers from followers here.", m.FollowedOut.Load())
+	p.counter("holt_broker_consumers_sent_to_follower_total", "Answers of leaders here, by partition, that sent a consumer to a follower in its rack.", m.SentNear.Load())
 	p.counter("holt_broker_replication_bytes_in_total", "Bytes of records copied from leaders.", m.ReplicatedIn.Load())
 	p.counter("holt_broker_replication_bytes_out_total", "Bytes of records fetched by followers.", m.ReplicatedOut.Load())
 	p.counter("holt_broker_isr_shrinks_total", "Changes by which in-sync replicas became fewer.", m.ISRShrinks.Load())

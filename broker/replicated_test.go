@@ -59,8 +59,12 @@ func (c *cluster) start(id int32) *Broker {
 	if dirs == nil {
 		dirs = []string{filepath.Join(c.dir, fmt.Sprint(id))}
 	}
+	rack := ""
+	if c.set["replica.selector.class"] != "" {
+		rack = fmt.Sprint("rack", id)
+	}
 	b, err := Start(c.t.Context(), Config{
-		ID: id, LogDirs: dirs, FS: c.fs[id],
+		ID: id, Rack: rack, LogDirs: dirs, FS: c.fs[id],
 		Listeners: []Listener{{Name: "PLAINTEXT", Protocol: network.Plaintext, Address: "127.0.0.1:0"}},
 		Coordinator: func(context.Context) (metadata.Coordinator, error) {
 			s := c.tree.Open()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -173,6 +174,7 @@ func (b *Broker) replicaConfig(s *setting.Layers, dirs []*partition.Dir, client 
 	return replica.Config{
 		Self: b.id, Dirs: dirs, Topic: b.topicConfig, ISRs: b.client, Peers: client, Logger: b.log,
 		Throttled: b.throttled, ThrottleRates: b.throttleRates,
+		RackAware:         rackAware(s.BrokerText("replica.selector.class")),
 		LagMax:            millis(s, "replica.lag.time.max.ms"),
 		FlushOnAck:        s.BrokerBool("log.flush.on.ack"),
 		FetchBytesMax:     int(s.BrokerInt("fetch.max.bytes")),
@@ -183,6 +185,11 @@ func (b *Broker) replicaConfig(s *setting.Layers, dirs []*partition.Dir, client 
 		ResponseBytesMax:  int(s.BrokerInt("replica.fetch.response.max.bytes")),
 		FetchBackoff:      millis(s, "replica.fetch.backoff.ms"),
 	}
+}
+
+// rackAware tells the class that sends consumers to followers of their rack from LeaderSelector, and from none.
+func rackAware(class string) bool {
+	return class[strings.LastIndexAny(class, ".$")+1:] == "RackAwareReplicaSelector"
 }
 
 // topicConfig is what holds for a topic's logs, by all layers of settings.

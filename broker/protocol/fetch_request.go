@@ -11,6 +11,9 @@ import (
 // partition with UNSUPPORTED_VERSION.
 const FetchRecordsMin = 4
 
+// FetchRack is the first version of consumers that read from followers (KIP-392).
+const FetchRack = 11
+
 // FetchTopicIDs is the first version that names topics by id.
 const FetchTopicIDs = 13
 

@@ -36,7 +36,8 @@ func TestClusterRandom(t *testing.T) {
 		}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x := &clusterRun{cluster: newCluster(t, 3, 1, true, 0), r: rand.New(rand.NewPCG(seed, 11)), acked: map[int64]string{}}
+				x := &clusterRun{cluster: newCluster(t, clusterConfig{brokers: 3, partitions: 1, flushOnAck: true, racks: []string{"a", "b", "b"}}),
+					r: rand.New(rand.NewPCG(seed, 11)), acked: map[int64]string{}, seen: map[int64]string{}}
 				defer x.close()
 				for range 150 {
 					x.step()
@@ -58,15 +59,18 @@ type clusterRun struct {
 
 	ackedMu sync.Mutex
 	acked   map[int64]string
-	aims    int64 // before it all may be gone
+	aims    int64            // before it all may be gone
+	seen    map[int64]string // what consumers were given, by leaders and followers
 }
 
 func (x *clusterRun) step() {
 	x.t.Helper()
 	n := x.nodes[x.r.Int32N(3)+1]
 	switch k := x.r.IntN(100); {
-	case k < 50:
+	case k < 40:
 		x.append()
+	case k < 50:
+		x.consume(n)
 	case k < 55:
 		x.delete()
 	case k < 70:
@@ -114,6 +118,35 @@ func (x *clusterRun) append() {
 			if p.Code == kerror.OK {
 				x.acked[p.BaseOffset+int64(i)] = v
 			}
+		}
+	})
+}
+
+// consume has a consumer in rack b ask a broker, which leads or follows or neither, for some offset, and take what
+// comes now or later. At no offset are there ever two values.
+func (x *clusterRun) consume(n *clusterNode) {
+	if !n.up {
+		return
+	}
+	q := consumed{version: 12, rack: "b", listener: testListener, epoch: -1, wait: time.Duration(x.r.IntN(1500)) * time.Millisecond}
+	if r := n.set.lookup(testTopic, 0); r != nil {
+		q.from = r.log.StartOffset() + x.r.Int64N(r.log.EndOffset()-r.log.StartOffset()+2)
+	}
+	if x.r.IntN(2) == 0 {
+		q.epoch = x.state().LeaderEpoch
+	}
+	n.consume(q, func(q consumed) {
+		records, err := q.records()
+		if err != nil {
+			x.t.Error(err)
+		}
+		x.ackedMu.Lock()
+		defer x.ackedMu.Unlock()
+		for offset, value := range records {
+			if was, ok := x.seen[offset]; ok && was != value {
+				x.t.Errorf("broker %d gives %q at offset %d, where somebody gave %q", n.id, value, offset, was)
+			}
+			x.seen[offset] = value
 		}
 	})
 }
@@ -180,7 +213,7 @@ func (x *clusterRun) mend(n *clusterNode) {
 	if _, life := x.life(n.id); life {
 		return
 	}
-	epoch, err := metadata.NewClient(n.session).Register(x.t.Context(), &metadata.Broker{ID: n.id, JMXPort: -1}, 0)
+	epoch, err := metadata.NewClient(n.session).Register(x.t.Context(), n.registration(), 0)
 	x.must(err)
 	n.set.Registered(epoch)
 }
@@ -269,6 +302,11 @@ func (x *clusterRun) check() {
 			x.t.Fatalf("broker %d leads in epoch %d and has %q at offset %d, acknowledged was %q", n.id, s.LeaderEpoch, have[offset], offset, x.acked[offset])
 		}
 	}
+	for _, offset := range slices.Sorted(maps.Keys(x.seen)) {
+		if offset >= r.log.StartOffset() && have[offset] != x.seen[offset] {
+			x.t.Fatalf("broker %d leads in epoch %d and has %q at offset %d, where a consumer was given %q", n.id, s.LeaderEpoch, have[offset], offset, x.seen[offset])
+		}
+	}
 }
 
 // records are what a broker has, by offset.
@@ -303,6 +341,7 @@ func (x *clusterRun) heal() {
 	for range 40 {
 		for _, n := range x.nodes {
 			x.mend(n)
+			x.consume(n)
 		}
 		x.elect()
 		x.append()
@@ -316,7 +355,15 @@ func (x *clusterRun) heal() {
 		}
 		x.t.Fatalf("with all faults over: %+v, %d records acknowledged", s, len(x.acked)-before)
 	}
-	x.t.Logf("%d epochs, %d of %d records acknowledged, the log begins at %d", x.state().LeaderEpoch, len(x.acked), x.appended, x.aims)
+	var followed int64
+	for _, n := range x.running() {
+		followed += n.set.Metrics().FollowedOut.Load()
+	}
+	if followed == 0 {
+		x.t.Error("no consumer read from a follower")
+	}
+	x.t.Logf("%d epochs, %d of %d records acknowledged, the log begins at %d; consumers saw %d, lately %d bytes from followers",
+		x.state().LeaderEpoch, len(x.acked), x.appended, x.aims, len(x.seen), followed)
 	one := x.leader().records(0)
 	for _, n := range x.running() {
 		have := n.records(0)

@@ -20,13 +20,17 @@ import (
 // clusterScript is a cluster driven by a file of testdata/cluster. Answers appear below the command after which they
 // came. Unless it says otherwise a command is about partition 0.
 //
-//	start brokers=3 [partitions=2] [flush-on-ack] [fetch-bytes=200]   brokers 1 to 3, of which 1 leads
-//	append 1 n=3 [acks=all] [p=1] [times=2] [producer=7]   a batch to broker 1, or several
+//	start brokers=3 [partitions=2] [flush-on-ack] [fetch-bytes=200] [racks=a+b+b]   brokers 1 to 3, of which 1 leads
+//	append 1 n=3 [acks=all] [p=1] [times=2] [producer=7 [txn]]   a batch to broker 1, or several
+//	end 1 producer=7 [abort]          its transaction
+//	read 2 from=3 [rack=b] [committed] [epoch=0] [version=10] [wait=5s] [listener=other]   a consumer's fetch
+//	sent 1                            what it has counted of its consumers
 //	throttle 1 leader=20              or follower: bytes a second that broker 1 replicates of partition 0; none: no bound
 //	delete 1 before=4                 DeleteRecords, which may take 5 s
 //	list 1 latest                     ListOffsets: latest, earliest
 //	producers 1                       that its replica knows
 //	lead 2 [isr=2,3]                  the controller elects
+//	orphan                            the controller has nobody lead
 //	wait 1.1s                         not a multiple of the 0.5 s that an idle fetch takes: which comes first is open then
 //	stop 2, start 2                   in order
 //	kill 2 [keeps=100]                without warning; of what was not synced the disk keeps a part, or nothing
@@ -50,7 +54,8 @@ func TestClusterScripts(t *testing.T) {
 			defer func() { s.close() }()
 			datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
 				if d.HasArg("brokers") {
-					s.cluster = newCluster(t, int32(intArg(t, d, "brokers", 0)), int32(intArg(t, d, "partitions", 1)), d.HasArg("flush-on-ack"), int(intArg(t, d, "fetch-bytes", 0)))
+					s.cluster = newCluster(t, clusterConfig{brokers: int32(intArg(t, d, "brokers", 0)), partitions: int32(intArg(t, d, "partitions", 1)),
+						flushOnAck: d.HasArg("flush-on-ack"), fetchBytes: int(intArg(t, d, "fetch-bytes", 0)), racks: wordsArg(d, "racks")})
 				} else {
 					s.run(d)
 				}
@@ -84,6 +89,13 @@ func (s *clusterScript) run(d *datadriven.TestData) {
 		}
 	case "throttle":
 		s.throttle(n, d)
+	case "end":
+		s.end(n, d)
+	case "read":
+		s.read(n, d)
+	case "sent":
+		m := n.set.Metrics()
+		s.tell("sent near %d, bytes out %d, of them as a follower %d", m.SentNear.Load(), m.BytesOut.Load(), m.FollowedOut.Load())
 	case "delete":
 		s.delete(n, intArg(s.t, d, "before", 0))
 	case "list":
@@ -93,6 +105,8 @@ func (s *clusterScript) run(d *datadriven.TestData) {
 		s.producers(n)
 	case "lead":
 		s.lead(n.id, d)
+	case "orphan":
+		s.lead(metadata.NoLeader, d)
 	case "wait":
 		pause, err := time.ParseDuration(d.CmdArgs[0].Key)
 		s.must(err)
@@ -144,7 +158,7 @@ func (s *clusterScript) tell(format string, args ...any) {
 func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
 	var opts record.BuilderOptions
 	if d.HasArg("producer") {
-		opts.Producer = &record.Producer{ID: intArg(s.t, d, "producer", 0)}
+		opts.Producer, opts.Transactional = &record.Producer{ID: intArg(s.t, d, "producer", 0)}, d.HasArg("txn")
 	}
 	b := record.NewBuilder(opts)
 	for range intArg(s.t, d, "n", 1) {
@@ -160,6 +174,71 @@ func (s *clusterScript) append(n *clusterNode, d *datadriven.TestData) {
 	name := fmt.Sprint("append ", s.waiting)
 	s.tell("%s", name)
 	n.set.Append(a, func(p protocol.ProducedPartition) { s.tell("%s: offset %d, %v", name, p.BaseOffset, p.Code) })
+}
+
+// end writes the marker of a producer's transaction.
+func (s *clusterScript) end(n *clusterNode, d *datadriven.TestData) {
+	m := record.Marker{ProducerID: intArg(s.t, d, "producer", 0), Commit: !d.HasArg("abort"), Timestamp: 1}
+	s.waiting++
+	name := fmt.Sprint("marker ", s.waiting)
+	s.tell("%s", name)
+	n.set.Append(Append{TP: n.tp(0), Records: m.Batch(), Acks: -1, Timeout: time.Minute, LeaderEpoch: -1, Origin: record.Coordinator},
+		func(p protocol.ProducedPartition) { s.tell("%s: offset %d, %v", name, p.BaseOffset, p.Code) })
+}
+
+func (s *clusterScript) read(n *clusterNode, d *datadriven.TestData) {
+	q := consumed{version: int16(intArg(s.t, d, "version", 12)), from: intArg(s.t, d, "from", 0), epoch: int32(intArg(s.t, d, "epoch", -1)),
+		listener: testListener, committed: d.HasArg("committed")}
+	for name, to := range map[string]*string{"rack": &q.rack, "listener": &q.listener} {
+		if d.HasArg(name) {
+			d.ScanArgs(s.t, name, to)
+		}
+	}
+	if d.HasArg("wait") {
+		var wait string
+		d.ScanArgs(s.t, "wait", &wait)
+		var err error
+		q.wait, err = time.ParseDuration(wait)
+		s.must(err)
+	}
+	s.waiting++
+	name := fmt.Sprint("read ", s.waiting)
+	s.tell("%s", name)
+	began := time.Now()
+	n.consume(q, func(q consumed) {
+		if took := time.Since(began); took > 0 {
+			name += fmt.Sprint(" after ", took)
+		}
+		records, err := q.records()
+		if err != nil {
+			s.t.Error(err)
+		}
+		offsets := slices.Sorted(maps.Keys(records))
+		text := "nothing"
+		switch {
+		case q.at.Code != kerror.OK:
+			s.tell("%s: %v", name, q.at.Code)
+			return
+		case q.at.PreferredReadReplica >= 0:
+			text = fmt.Sprintf("ask broker %d", q.at.PreferredReadReplica)
+		case len(offsets) > 0:
+			text = fmt.Sprintf("%d to %d", offsets[0], offsets[len(offsets)-1])
+		}
+		for _, a := range q.at.Aborted {
+			text += fmt.Sprintf(", producer %d aborted from %d", a.ProducerID, a.FirstOffset)
+		}
+		s.tell("%s: %s; high watermark %d, stable %d", name, text, q.at.HighWatermark, q.at.LastStableOffset)
+	})
+}
+
+// wordsArg is a list of words with plus signs between, nil if it is not there.
+func wordsArg(d *datadriven.TestData, name string) []string {
+	for _, a := range d.CmdArgs {
+		if a.Key == name {
+			return strings.Split(strings.Join(a.Vals, "+"), "+")
+		}
+	}
+	return nil
 }
 
 func (s *clusterScript) producers(n *clusterNode) {

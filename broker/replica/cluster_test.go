@@ -20,6 +20,7 @@ import (
 	"holt/broker/metadata/metadatatest"
 	"holt/broker/partition"
 	"holt/broker/protocol"
+	"holt/broker/record"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,17 +31,26 @@ const testTopic = "t"
 // cluster is brokers' Sets, each on a disk in memory, around a tree in memory. Who leads is said by the test. It
 // lives in a bubble of testing/synctest: nothing happens but what the test has happen, and what follows of it.
 type cluster struct {
-	t          *testing.T
-	tree       *metadatatest.Tree
-	control    *metadata.Client
-	partitions int32
-	flushOnAck bool
-	fetchBytes int // replica.fetch.max.bytes; 0: the default
-	nodes      map[int32]*clusterNode
+	clusterConfig
+	t       *testing.T
+	tree    *metadatatest.Tree
+	control *metadata.Client
+	nodes   map[int32]*clusterNode
 
 	mu      sync.Mutex
 	fetches []string // what followers asked, and were told
 }
+
+// clusterConfig is what a cluster is like.
+type clusterConfig struct {
+	brokers, partitions int32
+	flushOnAck          bool
+	fetchBytes          int      // replica.fetch.max.bytes; 0: the default
+	racks               []string // of the brokers, by which consumers are sent to followers; nil: neither
+}
+
+// testListener is where consumers come in.
+const testListener = "L"
 
 // clusterNode is a broker.
 type clusterNode struct {
@@ -58,13 +68,13 @@ type clusterNode struct {
 	losing bool // the answer to its next fetch gets lost
 }
 
-func newCluster(t *testing.T, brokers, partitions int32, flushOnAck bool, fetchBytes int) *cluster {
-	c := &cluster{t: t, tree: metadatatest.NewTree(), partitions: partitions, flushOnAck: flushOnAck, fetchBytes: fetchBytes, nodes: map[int32]*clusterNode{}}
+func newCluster(t *testing.T, cfg clusterConfig) *cluster {
+	c := &cluster{clusterConfig: cfg, t: t, tree: metadatatest.NewTree(), nodes: map[int32]*clusterNode{}}
 	c.control = metadata.NewClient(c.tree.Open())
 	c.must(c.control.EnsurePaths(t.Context()))
-	topic := &metadata.TopicNode{ID: metadata.NewTopicID(), Partitions: make([]metadata.Assignment, partitions)}
+	topic := &metadata.TopicNode{ID: metadata.NewTopicID(), Partitions: make([]metadata.Assignment, c.partitions)}
 	var replicas []int32
-	for id := range brokers {
+	for id := range c.brokers {
 		replicas = append(replicas, id+1)
 	}
 	for i := range topic.Partitions {
@@ -76,7 +86,7 @@ func newCluster(t *testing.T, brokers, partitions int32, flushOnAck bool, fetchB
 		n.start()
 	}
 	c.must(c.control.CreateTopic(t.Context(), testTopic, topic, nil))
-	for p := range partitions {
+	for p := range c.partitions {
 		state := metadata.PartitionState{Leader: 1, ISR: replicas, ControllerEpoch: 1}
 		_, err := c.control.Multi(t.Context(), metadata.Create(metadata.PartitionPath(testTopic, p), nil),
 			metadata.Create(metadata.StatePath(testTopic, p), state.Encode()))
@@ -130,17 +140,25 @@ func (n *clusterNode) start() {
 	n.session = c.tree.Open()
 	client := metadata.NewClient(n.session)
 	n.set = Open(Config{Self: n.id, Dirs: []*partition.Dir{d}, Topic: topic, ISRs: client, Peers: n, LagMax: 10 * time.Second, FlushOnAck: c.flushOnAck,
-		PartitionBytesMax: c.fetchBytes, Throttled: n.throttled, ThrottleRates: n.throttleRates,
+		PartitionBytesMax: c.fetchBytes, RackAware: c.racks != nil, Throttled: n.throttled, ThrottleRates: n.throttleRates,
 		Logger: zaptest.NewLogger(c.t).Named(fmt.Sprint(n.id))})
 	n.follow = metadata.NewFollower(metadata.FollowerConfig{Coordinator: n.session})
 	c.must(n.follow.Start(c.t.Context()))
 	n.follow.Subscribe(n.set.Apply)
-	epoch, err := client.Register(c.t.Context(), &metadata.Broker{ID: n.id, JMXPort: -1}, 0)
+	epoch, err := client.Register(c.t.Context(), n.registration(), 0)
 	c.must(err)
 	n.set.Registered(epoch)
 	c.mu.Lock()
 	n.up = true
 	c.mu.Unlock()
+}
+
+func (n *clusterNode) registration() *metadata.Broker {
+	b := &metadata.Broker{ID: n.id, JMXPort: -1, Endpoints: []metadata.Endpoint{{Listener: testListener, Security: "PLAINTEXT", Host: "h", Port: n.id}}}
+	if n.c.racks != nil {
+		b.Rack = n.c.racks[n.id-1]
+	}
+	return b
 }
 
 // stop closes in order.
@@ -181,30 +199,18 @@ func (n *clusterNode) Fetch(ctx context.Context, broker int32, req *protocol.Fet
 	if err != nil {
 		return nil, err
 	}
-	answered := make(chan *protocol.Parts, 1)
-	leader.set.Fetch(Fetch{Req: req, Readable: func(string) bool { return true }}, func(r *protocol.FetchResponse, release func()) {
-		var parts, flat protocol.Parts
-		r.AppendTo(&parts, req.Version, 0)
-		b, err := parts.AppendTo(nil)
-		if err != nil {
-			n.c.t.Error(err)
-		}
-		release()
-		flat.AddBytes(b)
-		answered <- &flat
-	})
-	var frame []byte
+	answered := make(chan []byte, 1)
+	leader.serve(req, testListener, func(body []byte) { answered <- body })
+	var body []byte
 	select {
-	case parts := <-answered:
-		frame, _ = parts.AppendTo(nil) // it has no files
+	case body = <-answered:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	if _, err := n.reach(broker); err != nil {
 		return nil, err // meanwhile
 	}
-	const header = 4 + 4 + 1 // size, correlation id, no tags
-	if err := resp.Decode(req.Version, frame[header:]); err != nil {
+	if err := resp.Decode(req.Version, body); err != nil {
 		return nil, err
 	}
 	n.c.mu.Lock()
@@ -216,6 +222,78 @@ func (n *clusterNode) Fetch(ctx context.Context, broker int32, req *protocol.Fet
 		return nil, errCut
 	}
 	return func() {}, nil
+}
+
+// serve has a broker answer a fetch in bytes, without what comes before the body.
+func (n *clusterNode) serve(req *protocol.FetchRequest, listener string, done func(body []byte)) {
+	n.set.Fetch(Fetch{Req: req, Readable: func(string) bool { return true }, Listener: listener}, func(r *protocol.FetchResponse, release func()) {
+		var parts protocol.Parts
+		r.AppendTo(&parts, req.Version, 0)
+		b, err := parts.AppendTo(nil)
+		if err != nil {
+			n.c.t.Error(err)
+		}
+		release()
+		header := 4 + 4 // size, correlation id
+		if req.Version >= 12 {
+			header++ // no tags
+		}
+		done(b[header:])
+	})
+}
+
+// consumed is a consumer's request, for partition 0 of a broker, and what it was answered.
+type consumed struct {
+	version   int16
+	from      int64
+	rack      string
+	listener  string
+	committed bool
+	epoch     int32 // of the leader, as the consumer knows it; -1: it does not say
+	wait      time.Duration
+
+	at protocol.FetchedPartition
+}
+
+// consume asks a broker, and calls done when it has answered.
+func (n *clusterNode) consume(q consumed, done func(consumed)) {
+	req := &protocol.FetchRequest{Version: q.version, ReplicaID: -1, ReplicaEpoch: -1, MaxWaitMillis: int32(q.wait.Milliseconds()), MinBytes: 1, MaxBytes: 1 << 20,
+		SessionEpoch: -1, Rack: q.rack, Topics: []protocol.FetchTopic{{Name: testTopic, Partitions: []protocol.FetchPartition{
+			{CurrentLeaderEpoch: q.epoch, Offset: q.from, LastFetchedEpoch: -1, LogStartOffset: -1, MaxBytes: 1 << 20}}}}}
+	if q.committed {
+		req.Isolation = 1
+	}
+	n.serve(req, q.listener, func(body []byte) {
+		var resp protocol.FetchResponse
+		if err := resp.Decode(req.Version, body); err != nil {
+			n.c.t.Error(err)
+			return
+		}
+		q.at = resp.Topics[0].Partitions[0]
+		done(q)
+	})
+}
+
+// records are those that were answered, by offset, markers as "".
+func (q *consumed) records() (map[int64]string, error) {
+	all := map[int64]string{}
+	for _, run := range q.at.Records {
+		for batch, err := range record.All(run.Bytes) {
+			if err != nil {
+				return nil, err
+			}
+			for r, err := range batch.Records(nil) {
+				if err != nil {
+					return nil, err
+				}
+				all[r.Offset] = string(r.Value)
+				if batch.IsControl() {
+					all[r.Offset] = ""
+				}
+			}
+		}
+	}
+	return all, nil
 }
 
 func (n *clusterNode) reach(broker int32) (*clusterNode, error) {

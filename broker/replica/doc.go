@@ -51,5 +51,7 @@
 // controller, by seeds: go test ./broker/replica -run TestSimulation -seeds=20000, -seed=N for one. TestClusterRandom
 // runs three whole Sets: -run TestClusterRandom -clusters=1000.
 //
-// Left out: reading from followers (KIP-392), moving replicas between directories (see Place).
+// Consumers read from leaders, and from followers of their rack: see nearby.go (KIP-392).
+//
+// Left out: moving replicas between directories (see Place).
 package replica

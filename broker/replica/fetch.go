@@ -17,6 +17,8 @@ type Fetch struct {
 	Req *protocol.FetchRequest
 	// Readable says whether the client may read a topic.
 	Readable func(topic string) bool
+	// Listener is where the client came in; it is not sent to brokers that do not have it.
+	Listener string
 }
 
 // fetchPart is one partition of a fetch, and of a session.
@@ -41,6 +43,9 @@ type fetch struct {
 	set      *Set
 	req      *protocol.FetchRequest
 	follower bool
+	hurried  bool   // a follower that is told of each high watermark; see hurries
+	anywhere bool   // a consumer that may read from followers
+	listener string // where it came in
 	parts    []*fetchPart
 	session  *session // nil: none
 	answer   sessionAnswer
@@ -58,7 +63,9 @@ type fetch struct {
 // Fetch reads records and calls done once: at once, or when there is as much as is asked for, or an
 // error, or the time is up. What the answer refers to is good until release is called.
 func (s *Set) Fetch(q Fetch, done func(resp *protocol.FetchResponse, release func())) {
-	f := &fetch{set: s, req: q.Req, follower: q.Req.ReplicaID >= 0, done: done, busy: true} // until its parts are known
+	f := &fetch{set: s, req: q.Req, follower: q.Req.ReplicaID >= 0, anywhere: anywhere(q.Req), listener: q.Listener, done: done,
+		busy: true} // until its parts are known
+	f.hurried = f.hurries()
 	code := s.sessions.begin(f, q.Req)
 	if code != kerror.OK {
 		done(&protocol.FetchResponse{Code: code}, func() {})
@@ -274,6 +281,8 @@ func (f *fetch) finish(g *reading) {
 		f.set.metrics.ReplicatedOut.Add(int64(g.bytes))
 	} else {
 		f.set.metrics.BytesOut.Add(int64(g.bytes))
+		f.set.metrics.FollowedOut.Add(int64(g.followed))
+		f.set.metrics.SentNear.Add(int64(g.sentNear))
 	}
 	f.done(resp, func() {
 		for i := range g.slices {

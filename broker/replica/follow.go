@@ -15,6 +15,16 @@ import (
 // take stores what the leader answered for a partition, unless it is not followed in this epoch any
 // more. A code that is not OK has it fetched again later.
 func (p *followed) take(a *asking, at *protocol.FetchedPartition) kerror.Code {
+	l := p.r.log
+	hw, end := l.HighWatermark(), l.EndOffset()
+	code := p.takeAs(a, at)
+	if l.HighWatermark() != hw || l.EndOffset() < end {
+		p.r.wakeConsumers()
+	}
+	return code
+}
+
+func (p *followed) takeAs(a *asking, at *protocol.FetchedPartition) kerror.Code {
 	r := p.r
 	r.as.RLock()
 	defer r.as.RUnlock()

@@ -6,6 +6,8 @@ import "sync/atomic"
 type Metrics struct {
 	BytesIn, RecordsIn     atomic.Int64 // appended as leader
 	BytesOut               atomic.Int64 // fetched by consumers
+	FollowedOut            atomic.Int64 // of them, of partitions that another broker leads
+	SentNear               atomic.Int64 // partitions of answers that sent a consumer to a follower
 	ReplicatedIn           atomic.Int64 // bytes appended as follower
 	ReplicatedOut          atomic.Int64 // bytes fetched by followers
 	ISRShrinks, ISRExpands atomic.Int64

@@ -12,6 +12,9 @@ type reading struct {
 	slices []partition.Slice
 	bytes  int
 	urgent bool // there is something to tell at once
+
+	followed int // of bytes, those of partitions that another broker leads
+	sentNear int // partitions that are to be read from followers
 }
 
 func (g *reading) release() {
@@ -47,7 +50,7 @@ func (f *fetch) readPart(p *fetchPart, at *protocol.FetchedPartition, g *reading
 	r := p.r
 	r.as.RLock()
 	defer r.as.RUnlock()
-	if code := r.lead(p.want.CurrentLeaderEpoch); code != kerror.OK {
+	if code := f.serves(r, p.want.CurrentLeaderEpoch); code != kerror.OK {
 		return code
 	}
 	if f.mistaken(p, r) {
@@ -55,6 +58,11 @@ func (f *fetch) readPart(p *fetchPart, at *protocol.FetchedPartition, g *reading
 	}
 	*at = protocol.FetchedPartition{Index: p.want.Index, LogStartOffset: r.log.StartOffset(), PreferredReadReplica: -1}
 	at.HighWatermark, at.LastStableOffset = r.log.HighWatermark(), r.log.LastStableOffset()
+	if at.PreferredReadReplica = f.nearer(p, r); at.PreferredReadReplica >= 0 {
+		g.sentNear++
+		g.urgent = true
+		return kerror.OK
+	}
 	if at.Diverging = f.diverging(p); at.Diverging != nil {
 		if at.Diverging.Epoch < 0 {
 			return kerror.OffsetOutOfRange
@@ -77,7 +85,11 @@ func (f *fetch) readPart(p *fetchPart, at *protocol.FetchedPartition, g *reading
 	if f.req.Isolation == 1 && !f.follower {
 		at.Aborted = []protocol.AbortedTxn{}
 	}
-	if p.want.Offset >= limit || budget <= 0 && g.bytes > 0 || f.holdBack(r) {
+	if p.want.Offset >= limit {
+		g.urgent = g.urgent || f.late(p, at.HighWatermark)
+		return kerror.OK
+	}
+	if budget <= 0 && g.bytes > 0 || f.holdBack(r) {
 		return kerror.OK
 	}
 	return f.readLog(p, at, g, limit, min(int(p.want.MaxBytes), budget))
@@ -91,6 +103,15 @@ func (f *fetch) readLog(p *fetchPart, at *protocol.FetchedPartition, g *reading,
 	}
 	if slice.Len() == 0 {
 		return kerror.OK
+	}
+	if p.r.role == following {
+		if p.r.log.HighWatermark() < limit { // the log was cut meanwhile, and what was read need not be committed
+			if err := slice.Release(); err != nil {
+				return p.r.broken(err)
+			}
+			return kerror.OffsetNotAvailable
+		}
+		g.followed += slice.Len()
 	}
 	g.slices = append(g.slices, slice)
 	g.bytes += slice.Len()

@@ -78,18 +78,26 @@ func (r *replica) check(epoch int32) kerror.Code {
 	return kerror.OK
 }
 
-// lead is check, and that this broker leads.
-func (r *replica) lead(epoch int32) kerror.Code {
+// have is check, and that this broker leads or follows.
+func (r *replica) have(epoch int32) kerror.Code {
 	code := r.check(epoch)
 	switch {
 	case code != kerror.OK:
 		return code
-	case r.role != leading:
+	case r.role == idle:
 		return kerror.NotLeaderOrFollower
 	case r.log.Err() != nil:
 		return kerror.KafkaStorageError
 	}
 	return kerror.OK
+}
+
+// lead is have, and that this broker leads.
+func (r *replica) lead(epoch int32) kerror.Code {
+	if code := r.check(epoch); code == kerror.OK && r.role != leading {
+		return kerror.NotLeaderOrFollower
+	}
+	return r.have(epoch)
 }
 
 // broken reports a failure of the log, and what to tell whoever asked.
@@ -125,9 +133,11 @@ func (r *replica) settleLocked(w *wakes, moved, grown bool) {
 			w.code = r.core.acknowledges()
 		}
 	}
-	if grown {
+	if moved || grown {
 		for f := range r.followers {
-			w.fetches = append(w.fetches, f)
+			if grown || f.hurried {
+				w.fetches = append(w.fetches, f)
+			}
 		}
 	}
 }

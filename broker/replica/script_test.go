@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 //	lead self=1 replicas=1,2,3 isr=1,2,3 leo=10 hw=5 min=2 [epoch=1] [recovering]
 //	at 3            the time from now on
 //	append 12       the log ends there
-//	fetch 2 10      broker 2 asks for offset 10, in the life that it is in, or life=n
+//	fetch 2 10      broker 2 asks for offset 10, in the life that it is in, or life=n; its log begins at 0, or start=n
+//	nearest 10 2+3  which of brokers 2 and 3 a consumer should read offset 10 from
 //	broker 2 7      broker 2 lives, with that epoch; 0: it is gone
 //	propose [shrink]
 //	confirm         the tree stores what was proposed
@@ -84,9 +86,12 @@ func (s *script) run(d *datadriven.TestData) string {
 		if d.HasArg("life") {
 			life = arg("life")
 		}
-		if _, code := s.core.fetched(s.now, fetched{From: int32(nth(0)), BrokerEpoch: life, Offset: nth(1)}); code != kerror.OK {
+		if _, code := s.core.fetched(s.now, fetched{From: int32(nth(0)), BrokerEpoch: life, Offset: nth(1), LogStart: arg("start")}); code != kerror.OK {
 			return code.String()
 		}
+	case "nearest":
+		near := strings.Split(d.CmdArgs[1].Key, "+")
+		return fmt.Sprint(s.core.nearest(nth(0), func(id int32) bool { return slices.Contains(near, fmt.Sprint(id)) }))
 	case "broker":
 		if nth(1) == 0 {
 			delete(s.lives, int32(nth(0)))

@@ -247,7 +247,7 @@ func sameTopic(a, b *fetchPart, byID bool) bool {
 // tell reports whether a session's client is to be told of the partition, and takes note of what it
 // will have been told. (Kafka: CachedPartition.maybeUpdateResponseData)
 func (p *fetchPart) tell(at *protocol.FetchedPartition) bool {
-	must := len(at.Records) > 0 || at.Code != kerror.OK || at.Diverging != nil || at.HighWatermark != p.toldHW || at.LogStartOffset != p.toldStart
+	must := len(at.Records) > 0 || at.Code != kerror.OK || at.Diverging != nil || at.PreferredReadReplica >= 0 || at.HighWatermark != p.toldHW || at.LogStartOffset != p.toldStart
 	p.toldHW, p.toldStart = at.HighWatermark, at.LogStartOffset
 	if at.Code != kerror.OK {
 		p.toldHW = -1

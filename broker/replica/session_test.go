@@ -39,6 +39,7 @@ func (b *sessionBench) begin(req *protocol.FetchRequest) begun {
 func (b *sessionBench) answer(x begun, changed ...string) string {
 	g := &reading{parts: make([]protocol.FetchedPartition, len(x.f.parts))}
 	for i, p := range x.f.parts {
+		g.parts[i].PreferredReadReplica = -1
 		if slices.Contains(changed, p.topic) {
 			g.parts[i].Records = []protocol.Range{{Bytes: []byte{1}}}
 		}

@@ -54,6 +54,8 @@ type Config struct {
 	// Logger takes what operators read; none if nil.
 	Logger *zap.Logger
 
+	// RackAware sends consumers to followers of their rack [replica.selector.class].
+	RackAware bool
 	// LagMax is how long a follower may lag before it leaves the ISR; 30 s [replica.lag.time.max.ms].
 	LagMax time.Duration
 	// FlushOnAck acknowledges only what is on stable storage [log.flush.on.ack].

@@ -239,7 +239,7 @@ var brokerSettings = [...]Setting{
 	{Name: "replica.lag.time.max.ms", Type: Long, Default: "30000",
 		Doc: "How long a follower may be behind before it counts as out of sync."},
 	{Name: "replica.selector.class", Type: String, Default: None,
-		Doc: "Shown, not heeded: consumers read from leaders."},
+		Doc: "Where consumers read: org.apache.kafka.common.replica.RackAwareReplicaSelector sends those that name a rack (client.rack) to a follower in it, if one is in sync and the leader stands elsewhere (broker.rack); empty or LeaderSelector: from leaders."},
 	{Name: "replica.socket.receive.buffer.bytes", Type: Int, Default: "65536",
 		Doc: "Shown, not heeded."},
 	{Name: "replica.socket.timeout.ms", Type: Int, Default: "30000",
