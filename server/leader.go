@@ -101,7 +101,7 @@ func (s *Server) runTicker() {
 			s.leaderTick()
 			s.formatTick()
 			s.reap()
-			s.dropAbandoned()
+			s.dropAbandoned(abandonedAfter)
 		case now := <-quick.C:
 			s.noteStandstill(quickly)
 			s.followClock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,11 +26,14 @@ import (
 
 // rebuild is a tree of a staged snapshot in the making.
 type rebuild struct {
-	of   apply.Staging
-	dir  string
-	halt chan struct{} // closed to end it early
-	once sync.Once
-	done chan struct{} // closed when the rest is set
+	s        *Server
+	of       apply.Staging
+	dir      string
+	snapshot io.Reader
+	halt     chan struct{} // closed to end it early
+	halting  sync.Once
+	begun    atomic.Bool
+	done     chan struct{} // closed when the rest is set
 
 	builtTree
 	err error
@@ -61,17 +65,27 @@ func (h *haltingReader) Read(b []byte) (int, error) {
 	}
 }
 
-// run builds; it closes done.
-func (b *rebuild) run(s *Server, snapshot io.Reader) {
+// run builds, unless somebody does so or has: then it waits for the end of that.
+func (b *rebuild) run() {
+	if !b.begun.CompareAndSwap(false, true) {
+		<-b.done
+		return
+	}
 	defer close(b.done)
-	o := s.state.opts
+	select {
+	case <-b.halt:
+		b.err = errRebuildHalted
+		return
+	default:
+	}
+	o := b.s.state.opts
 	o.CacheBytes = min(o.CacheBytes, 16<<20)
 	began := time.Now()
-	b.builtTree, b.err = buildTree(b.dir, o, &haltingReader{snapshot, b.halt, s.stop})
+	b.builtTree, b.err = buildTree(b.dir, o, &haltingReader{b.snapshot, b.halt, b.s.stop})
 	if b.err != nil {
 		return
 	}
-	s.log.Info("made a tree of the staged snapshot", zap.Int64("nodes", b.tree.Counts().Nodes), zap.Duration("took", time.Since(began)))
+	b.s.log.Info("made a tree of the staged snapshot", zap.Int64("nodes", b.tree.Counts().Nodes), zap.Duration("took", time.Since(began)))
 }
 
 // buildTree makes a tree of a snapshot in dir, anew.
@@ -107,8 +121,8 @@ func (b *builtTree) restored() apply.Restored {
 }
 
 // newRebuild is for the apply goroutine.
-func (s *Server) newRebuild(of apply.Staging) *rebuild {
-	b := &rebuild{of: of, dir: s.state.path(s.state.number + 1), halt: make(chan struct{}), done: make(chan struct{})}
+func (s *Server) newRebuild(of apply.Staging, snapshot io.Reader) *rebuild {
+	b := &rebuild{s: s, of: of, dir: s.state.path(s.state.number + 1), snapshot: snapshot, halt: make(chan struct{}), done: make(chan struct{})}
 	s.rebuilt.Store(b)
 	return b
 }
@@ -119,8 +133,8 @@ func (s *Server) dropRebuild() {
 	if b == nil {
 		return
 	}
-	b.once.Do(func() { close(b.halt) })
-	<-b.done
+	b.halting.Do(func() { close(b.halt) })
+	b.run()
 	s.rebuilt.Store(nil)
 	var err error
 	if b.store != nil {
@@ -133,6 +147,19 @@ func (s *Server) dropRebuild() {
 
 // afterStaging is called by the apply goroutine after each entry.
 func (s *Server) afterStaging() {
+	b := s.nextRebuild()
+	if b == nil {
+		return
+	}
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		b.run()
+	}()
+}
+
+// nextRebuild follows what an entry did to the staging. It returns a rebuild that is to be run.
+func (s *Server) nextRebuild() *rebuild {
 	if s.restored {
 		s.restored = false
 		s.log.Warn("the state is that of a restored snapshot now; connections were closed", zap.Stringer("zxid", s.machine.Restored()))
@@ -146,14 +173,9 @@ func (s *Server) afterStaging() {
 		b = nil
 	}
 	if b != nil || !staged.Complete() {
-		return
+		return nil
 	}
-	b = s.newRebuild(staged)
-	s.wg.Add(1)
-	go func() {
-		defer s.wg.Done()
-		b.run(s, s.machine.StagedReader(staged))
-	}()
+	return s.newRebuild(staged, s.machine.StagedReader(staged))
 }
 
 // restorer implements apply.Restorer on the apply goroutine.
@@ -163,12 +185,12 @@ func (r restorer) Build(of apply.Staging, snapshot io.Reader) (apply.Restored, e
 	s := r.s
 	b := s.rebuilt.Load()
 	if b != nil && b.of.ID == of.ID {
-		<-b.done
+		b.run()
 	}
 	if b == nil || b.of.ID != of.ID || b.err != nil {
 		s.dropRebuild()
-		b = s.newRebuild(of)
-		b.run(s, snapshot)
+		b = s.newRebuild(of, snapshot)
+		b.run()
 	}
 	if b.err != nil {
 		return apply.Restored{}, b.err
@@ -208,15 +230,15 @@ type abandonment struct {
 	since time.Time
 }
 
-// dropAbandoned has a staging dropped whose member is gone. A new leader gives it its full time.
-func (s *Server) dropAbandoned() {
+// dropAbandoned has a staging dropped whose member has given no sign for so long. A new leader gives it its full time.
+func (s *Server) dropAbandoned(after time.Duration) {
 	staged, now := s.machine.Staging(), s.now()
 	a := &s.abandoned
 	if !s.leadership.Load().self || staged.ID.Member == 0 || staged != a.seen {
 		*a = abandonment{staged, now}
 		return
 	}
-	if now.Sub(a.since) < abandonedAfter {
+	if now.Sub(a.since) < after {
 		return
 	}
 	a.since = now

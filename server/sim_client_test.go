@@ -19,11 +19,13 @@ type simClient struct {
 	session  wire.SessionID
 	passwd   [wire.PasswdSize]byte
 	lastZxid wire.Zxid
+	told     wire.Zxid // the last one that a reply told it, as of which it sets watches again
 	conn     *simConn
 	links    int // connections so far
 	tries    int
-	made     []string // nodes it created and has not deleted
-	done     bool     // it has made its last write after healing
+	made     []string              // nodes it created and has not deleted
+	watching map[string]simVersion // nodes it left a watch on, as they were
+	done     bool                  // it has made its last write after healing
 }
 
 // simConn is a connection to one run of a member.
@@ -99,7 +101,13 @@ func (c *simClient) forget() {
 	if c.session != 0 {
 		c.s.orphans++
 	}
-	c.conn, c.session, c.lastZxid, c.made = nil, 0, 0, nil
+	c.conn = nil
+	c.newSession()
+}
+
+// newSession begins anew, without a session.
+func (c *simClient) newSession() {
+	c.session, c.lastZxid, c.told, c.made, c.watching = 0, 0, 0, nil, nil
 }
 
 // connect tries one member, drawn at random.
@@ -157,10 +165,12 @@ func (c *simClient) attach(m *simMember, try int) {
 		switch {
 		case got.code == wire.OK:
 			c.conn, c.session, c.passwd = conn, got.facts.ID, passwd
+			told := c.told
+			m.on(0, func() { conn.rearm(told) })
 			c.seen(got.zxid)
 		default:
 			s.w.Count("session was gone")
-			c.session, c.lastZxid, c.made = 0, 0, nil
+			c.newSession()
 		}
 		c.later(c.pause(), c.act)
 	}
@@ -168,6 +178,12 @@ func (c *simClient) attach(m *simMember, try int) {
 		s.w.Fail("submit: %v", err)
 	}
 	m.step()
+}
+
+// shown is seen for a reply, which the client knows the zxid of.
+func (c *simClient) shown(zxid wire.Zxid) {
+	c.seen(zxid)
+	c.told = zxid
 }
 
 // seen: what a session is shown never goes back.
@@ -181,6 +197,7 @@ func (c *simClient) seen(zxid wire.Zxid) {
 // drop ends a connection: what it carried has no answer.
 func (conn *simConn) drop() {
 	conn.open = false
+	conn.m.watches.RemoveAll(conn)
 	for id, other := range conn.m.conns {
 		if other == conn {
 			delete(conn.m.conns, id)
@@ -279,7 +296,7 @@ func (o *simOp) answered(got *simOutcome) {
 	s.acknowledged = max(s.acknowledged, got.zxid)
 	s.w.Count("acknowledged")
 	if conn.c.conn == conn {
-		conn.c.seen(got.zxid)
+		conn.c.shown(got.zxid)
 		conn.c.learn(o, got)
 	}
 	if o.cmd.Op == wire.OpCloseSession {
@@ -301,7 +318,7 @@ func (c *simClient) closeSession() {
 	conn := c.conn
 	conn.closing = true
 	conn.send(znodetest.Command{Op: wire.OpCloseSession})
-	c.await(conn, func() { c.session, c.lastZxid, c.made = 0, 0, nil })
+	c.await(conn, c.newSession)
 }
 
 // read looks at a node, after a sync or without.
@@ -334,7 +351,8 @@ func (c *simClient) read(sync bool) {
 		}
 		conn.waiting--
 		if c.conn == conn {
-			c.seen(zxid)
+			c.shown(zxid)
+			conn.watched(path, got)
 		}
 		s.w.Count("read")
 	}

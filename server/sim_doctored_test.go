@@ -23,6 +23,10 @@ type doctor struct {
 
 	changeUntold     bool // Raft changes its members, and nobody writes it down
 	conditionIgnored bool // a reconfig is carried out whatever version it asks for
+
+	restorePassed   bool // a member keeps its tree where the others restore
+	sessionsStayOut bool // a member does not bring back the sessions of a restored snapshot
+	restoreUntold   bool // clients that set their watches again are not told that a restore has changed everything
 }
 
 // TestSimulationFinds has each mistake made alone: some seed must show it.
@@ -33,6 +37,7 @@ func TestSimulationFinds(t *testing.T) {
 		"durable early": {durableEarly: true}, "unsynced": {unsynced: true}, "barrier at once": {barrierAtOnce: true},
 		"expires early": {expiresEarly: true}, "sends twice": {sendsTwice: true},
 		"change untold": {changeUntold: true}, "condition ignored": {conditionIgnored: true},
+		"restore passed": {restorePassed: true}, "sessions stay out": {sessionsStayOut: true}, "restore untold": {restoreUntold: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const seedsMax = 60

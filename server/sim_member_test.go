@@ -75,11 +75,12 @@ func (s *simulation) openMember(seat quorumtest.Seat) (quorumtest.StateMachine, 
 	}
 	incarnation, err := srv.nextIncarnation()
 	if err == nil {
-		srv.machine, err = apply.Open(srv.state.store, apply.Config{Member: seat.Member, Incarnation: incarnation})
+		srv.machine, err = apply.Open(srv.state.store, apply.Config{Member: seat.Member, Incarnation: incarnation, Restorer: simRestorer{restorer{srv}, m}})
 	}
 	if err != nil {
 		return nil, errors.Join(err, srv.state.close())
 	}
+	m.compare("started at")
 	srv.pipeline.init(srv, incarnation)
 	s.members[seat.Member] = m
 	s.w.After(0, func() { m.on(simQuick, m.quickTick); m.on(simTick/2, m.touchTick) })
@@ -126,6 +127,10 @@ func (m *simMember) touchTick() {
 	}
 	m.tellDigest()
 	m.leaderTick()
+	if m.s.restores {
+		m.formatTick()
+		m.dropAbandoned(simAbandoned)
+	}
 	m.doctored()
 	m.noteDecisions()
 	m.step()
@@ -331,6 +336,7 @@ func (m *simMember) Apply(entries []quorum.Entry) error {
 		if err := m.checkMembers(); err != nil {
 			return err
 		}
+		m.makeTree()
 		m.compareDigest(e.Index)
 		m.compare("applied")
 		select {
@@ -350,10 +356,14 @@ func (m *simMember) compare(after string) {
 	if index == 0 {
 		return
 	}
-	got := stateDigest(m.machine.Tree().Counts().Digest, m.machine.LastZxid(), m.machine.Sessions().All())
+	got := m.digest()
 	if want := m.s.oracle.digests[index]; got != want {
 		m.s.w.Fail("member %d, %s %d: state %x, want %x", m.seat.Member, after, index, got, want)
 	}
+}
+
+func (m *simMember) digest() uint64 {
+	return stateDigest(m.machine.Tree().Counts().Digest, m.machine.LastZxid(), m.machine.Sessions().All(), m.beside())
 }
 
 func (m *simMember) Applied() uint64 { return stateMachine{m.Server}.Applied() }
@@ -380,6 +390,9 @@ func (m *simMember) Restore(dir string) error {
 		err = stateMachine{m.Server}.Restore(dir)
 	}
 	if err == nil {
+		if m.machine.Staging().ID.Member != 0 {
+			m.s.w.Count("snapshot installed with a staging")
+		}
 		m.dropConns()
 		m.compare("restored to")
 	}
@@ -397,11 +410,14 @@ func (m *simMember) Digest() (index, digest uint64) {
 	}
 	h := fnv.New64a()
 	h.Write(record)
-	h.Write(binary.BigEndian.AppendUint64(nil, stateDigest(m.machine.Tree().Counts().Digest, m.machine.LastZxid(), m.machine.Sessions().All())))
+	h.Write(binary.BigEndian.AppendUint64(nil, m.digest()))
 	return m.machine.Applied(), h.Sum64()
 }
 
-func (m *simMember) Close() error { return m.state.close() }
+func (m *simMember) Close() error {
+	m.dropRebuild()
+	return m.state.close()
+}
 
 // dropConns is Server.dropClients.
 func (m *simMember) dropConns() {

@@ -3,8 +3,10 @@ package server
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,11 +36,16 @@ type oracle struct {
 	want     map[apply.Origin]*simOutcome // of commands with an origin
 	versions map[string][]simVersion      // of nodes, ascending
 	members  simMembers
-	carried  map[wire.Xid]bool    // commands that were taken
-	order    map[simLink]int      // place of the last command taken of a connection
-	began    map[uint64]int64     // ms at which the leader of a term began
-	heard    map[simHeard][]int64 // ms at which it heard of a session
-	decided  map[simHeard]int64   // ms at which it decided to close one
+	beside   simBeside
+	staged   []byte                        // the bytes of beside.staging
+	alone    bool                          // the command at hand is the only one of its entry
+	restores map[apply.StagingID]wire.Zxid // all that have taken place
+	revived  map[wire.SessionID]int64      // sessions that a restore brought back, and when, in ms
+	carried  map[wire.Xid]bool             // commands that were taken
+	order    map[simLink]int               // place of the last command taken of a connection
+	began    map[uint64]int64              // ms at which the leader of a term began
+	heard    map[simHeard][]int64          // ms at which it heard of a session
+	decided  map[simHeard]int64            // ms at which it decided to close one
 }
 
 // simOutcome is what a command must have come to.
@@ -72,6 +79,7 @@ func newOracle(s *simulation) *oracle {
 		taken: map[uint64]apply.Origin{}, digests: map[uint64]uint64{}, want: map[apply.Origin]*simOutcome{},
 		versions: map[string][]simVersion{}, carried: map[wire.Xid]bool{}, order: map[simLink]int{},
 		began: map[uint64]int64{}, heard: map[simHeard][]int64{}, decided: map[simHeard]int64{},
+		restores: map[apply.StagingID]wire.Zxid{}, revived: map[wire.SessionID]int64{},
 	}
 }
 
@@ -90,29 +98,38 @@ func (o *oracle) entry(index, term uint64, data []byte) {
 	if len(data) > 0 {
 		at := int64(binary.BigEndian.Uint64(data[1:]))
 		o.millis = max(o.millis, at)
-		for rest := data[9:]; len(rest) > 0; {
+		for first, rest := true, data[9:]; len(rest) > 0; first = false {
 			n, used := binary.Uvarint(rest)
 			var c apply.Command
 			if err := c.Decode(rest[used : used+int(n)]); err != nil {
 				o.s.w.Fail("entry %d: %v", index, err)
 			}
 			rest = rest[used+int(n):]
+			o.alone = first && len(rest) == 0
 			o.command(&c, at)
 		}
 		o.endVerdict()
 	}
-	o.digests[index] = stateDigest(o.tree.Digest(), o.zxid, slices.Collect(maps.Values(o.sessions)))
+	o.digests[index] = stateDigest(o.tree.Digest(), o.zxid, slices.Collect(maps.Values(o.sessions)), &o.beside)
+}
+
+// next takes a zxid.
+func (o *oracle) next() {
+	if o.zxid.Counter() == math.MaxUint32 {
+		o.zxid = wire.MakeZxid(o.zxid.Epoch()+1, 0)
+	}
+	o.zxid++
 }
 
 // stateDigest sums up a state: equal for members that are at the same entry.
-func stateDigest(tree uint64, zxid wire.Zxid, sessions []session.Facts) uint64 {
+func stateDigest(tree uint64, zxid wire.Zxid, sessions []session.Facts, beside *simBeside) uint64 {
 	slices.SortFunc(sessions, func(a, b session.Facts) int { return cmp.Compare(a.ID, b.ID) })
 	h := fnv.New64a()
 	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, tree), uint64(zxid))
 	for i := range sessions {
 		b = sessions[i].AppendTo(binary.BigEndian.AppendUint64(b, uint64(sessions[i].ID)))
 	}
-	h.Write(b)
+	h.Write(fmt.Appendf(b, "%+v", beside))
 	return h.Sum64()
 }
 
@@ -143,12 +160,16 @@ func (o *oracle) command(c *apply.Command, at int64) {
 		o.leaders(c, out, at)
 		return
 	case c.Op == wire.OpCreateSession:
-		o.zxid++
+		o.next()
 		out.facts = session.Facts{ID: c.Session, TimeoutMillis: int32(binary.BigEndian.Uint32(c.Body)), Owner: c.Member, Attached: 1}
 		copy(out.facts.Passwd[:], c.Body[4:])
 		o.sessions[c.Session] = out.facts
 	case c.Op == apply.OpAttach:
 		o.attach(c, out)
+	case c.Op == apply.OpStage:
+		o.stage(c, out)
+	case c.Op == apply.OpRestore:
+		o.restore(c, out)
 	default:
 		o.request(c, out)
 	}
@@ -165,6 +186,7 @@ func (o *oracle) attach(c *apply.Command, out *simOutcome) {
 	f.TimeoutMillis, f.Owner = int32(binary.BigEndian.Uint32(c.Body)), c.Member
 	f.Attached++
 	o.sessions[c.Session], out.facts = f, f
+	delete(o.revived, c.Session)
 }
 
 // request is what a client has sent on its connection.
@@ -174,7 +196,7 @@ func (o *oracle) request(c *apply.Command, out *simOutcome) {
 		o.s.w.Fail("command %d of session %v was sent by nobody", c.Xid, c.Session)
 	}
 	o.once(op)
-	o.zxid++
+	o.next()
 	f, ok := o.sessions[c.Session]
 	switch {
 	case !ok:
@@ -210,11 +232,19 @@ func (o *oracle) once(op *simOp) {
 
 // leaders is a leader's own command.
 func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
-	if c.Op == wire.OpReconfig {
+	switch c.Op {
+	case wire.OpReconfig:
 		o.told(c.Body)
 		return
+	case apply.OpFormat:
+		format, _ := binary.Uvarint(c.Body)
+		o.beside.format = max(o.beside.format, format)
+		return
+	case apply.OpStage:
+		o.drop(c)
+		return
 	}
-	o.zxid++
+	o.next()
 	switch c.Op {
 	case wire.OpCloseSession:
 		key := simHeard{o.term, c.Session}
@@ -227,7 +257,7 @@ func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
 			return
 		}
 		// What it heard in the last moment may have come after the decision.
-		since := o.began[o.term]
+		since := max(o.began[o.term], o.revived[c.Session])
 		for _, h := range o.heard[key] {
 			if h < at-1 {
 				since = max(since, h)
@@ -246,6 +276,7 @@ func (o *oracle) leaders(c *apply.Command, out *simOutcome, at int64) {
 
 func (o *oracle) closeSession(id wire.SessionID) {
 	delete(o.sessions, id)
+	delete(o.revived, id)
 	c := znodetest.Command{Op: wire.OpCloseSession}
 	c.By.Session = id
 	if r := o.run(&c); len(r.Events) > 0 {

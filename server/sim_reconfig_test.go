@@ -172,7 +172,7 @@ func (o *oracle) told(body []byte) {
 		m.verdict = &simVerdict{wire.ErrCode(int32(binary.BigEndian.Uint32(body[1:]))), string(body[5:])}
 		return
 	}
-	o.zxid++
+	o.next()
 	if m.configured {
 		return
 	}
@@ -249,7 +249,7 @@ func (o *oracle) endVerdict() {
 	v := o.members.verdict
 	o.members.verdict = nil
 	if v != nil && v.code == wire.OK {
-		o.zxid++
+		o.next()
 		o.s.w.Count("reconfig without its client")
 		o.setMembers(v.lines, uint64(o.zxid))
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,14 +25,22 @@ const simulated = 15 * time.Second
 var simReached = []string{
 	"acknowledged", "all crash", "answer lost", "client died", "command ignored", "crash", "disk error", "ephemerals went with a session",
 	"leader change", "message lost", "partition", "power loss", "read", "refused", "session expired", "session moved away", "session was gone",
-	"reconfig", "reconfig in progress", "reconfig refused", "reconfig without a quorum", "reconfig without its client",
+	"reconfig", "reconfig in progress", "reconfig refused", "reconfig without a quorum",
 	"snapshot installed", "sync", "truncation",
+	"restored", "restore acknowledged", "restore refused", "restore without its operator", "restore with a tree made in advance", "restore without a tree",
+	"session came back", "snapshot installed with a staging", "snapshot of another zxid", "staging dropped", "staging replaced",
+	"watch fired", "watches set again",
 }
+
+// simRarely are those that it takes simMany seeds to be sure of.
+var simRarely = []string{"reconfig without its client", "restore with stragglers", "state outlived its entry"}
+
+const simMany = 2000
 
 // TestSimulation runs whole members, but for their sockets, on disks and a network in memory that
 // fail as a seed says: crashes of processes and machines, disk errors, partitions, lost and
 // overtaking messages, slow disks, members that stand still, changes of membership. Clients write,
-// read, sync, move, close and die. What they are told, and every state of every member after
+// read, watch, sync, move, close and die; operators take snapshots and restore them. What they are told, and every state of every member after
 // each entry, restart and snapshot, is compared with that of an oracle that carries the log out on
 // plain maps. See also quorumtest, whose checks of Raft's promises hold here too.
 func TestSimulation(t *testing.T) {
@@ -51,7 +60,11 @@ func TestSimulation(t *testing.T) {
 	if n < 20 || t.Failed() {
 		return
 	}
-	for _, what := range simReached {
+	reached := simReached
+	if n >= simMany {
+		reached = append(slices.Clone(reached), simRarely...)
+	}
+	for _, what := range reached {
 		t.Logf("%s: %d", what, total[what])
 		if total[what] == 0 {
 			t.Errorf("no seed reached: %s", what)
@@ -88,7 +101,7 @@ func simulate(t *testing.T, seed uint64) quorumtest.Result {
 }
 
 func trySimulation(t *testing.T, seed uint64, d doctor) (quorumtest.Result, error) {
-	s := &simulation{doctor: d, w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}, expelled: map[uint64]bool{}}
+	s := &simulation{doctor: d, w: &quorumtest.World{}, members: map[uint64]*simMember{}, issued: map[wire.Xid]*simOp{}, expelled: map[uint64]bool{}, images: map[string]*simImage{}}
 	s.oracle = newOracle(s)
 	o := quorumtest.Options{
 		Voters: 3, Open: s.openMember, Load: s, World: s.w, DiskErrors: seed%4 != 0,
@@ -103,6 +116,7 @@ func trySimulation(t *testing.T, seed uint64, d doctor) (quorumtest.Result, erro
 	}
 	s.voters = o.Voters
 	s.reconfigs = o.Voters > 1 && seed%2 == 0
+	s.restores = seed%3 == 0
 	o.OnlyNewcomers = s.reconfigs
 	return quorumtest.Try(t, seed, simulated, o)
 }
@@ -123,6 +137,10 @@ type simulation struct {
 
 	reconfigs bool            // clients change the members
 	expelled  map[uint64]bool // members that a client wanted to remove
+
+	restores  bool // operators restore snapshots
+	operators []*simOperator
+	images    map[string]*simImage // snapshots, by their bytes
 }
 
 // simClients is the number of clients at any time.
@@ -136,14 +154,18 @@ func (s *simulation) Begin() {
 		s.w.After(c.pause(), c.act)
 		s.w.After(c.pause(), c.ping)
 	}
+	s.beginRestores()
 }
 
 // Leadership implements quorumtest.Load.
 func (s *simulation) Leadership(member uint64, l quorum.Leadership) { s.members[member].leads(l) }
 
 // Quiet implements quorumtest.Load: every client has made a last write, and the sessions are those
-// of the clients, all others have expired.
+// of the clients, all others have expired; no restore is under way.
 func (s *simulation) Quiet() bool {
+	if !s.restoresDone() {
+		return false
+	}
 	live := 0
 	for _, c := range s.clients {
 		if _, ok := s.oracle.sessions[c.session]; !c.done || !ok || c.conn == nil || !c.conn.open {
@@ -173,6 +195,7 @@ func (s *simulation) End() {
 			s.w.Fail("member %d holds\n%s---\nwant\n%s", id, got, want)
 		}
 		m.compare("at the end at")
+		m.checkLeftovers()
 	}
 }
 

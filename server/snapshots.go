@@ -73,7 +73,7 @@ func (t *treeSnapshot) open() (err error) {
 	if err := t.s.Checkpoint(dir); err != nil {
 		return err
 	}
-	if t.store, err = store.Open(dir, store.Options{FS: fs, CacheBytes: 4 << 20, MemTableBytes: 4 << 20}); err != nil {
+	if t.store, err = store.Open(dir, store.Options{FS: fs, CacheBytes: 4 << 20, MemTableBytes: 4 << 20, Quiet: t.s.state.opts.Quiet}); err != nil {
 		return err
 	}
 	if t.saved, err = apply.ReadSaved(t.store); err != nil {

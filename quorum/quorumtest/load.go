@@ -43,6 +43,34 @@ func (w *World) On(member uint64, d time.Duration, f func()) {
 	}
 }
 
+// Job is On for what uses the member's disk, which ends the member if the disk fails. then follows if it does not;
+// an error with the disk in order is a violation. The job must not schedule anything.
+func (w *World) Job(member uint64, d time.Duration, job func() error, then func()) {
+	n := w.s.node(member)
+	w.On(member, d, func() {
+		if w.s.must(n, n.try(job)) {
+			then()
+		}
+	})
+}
+
+// Crash ends a member soon, unless all is healed by then: the disk keeps what was written, or only what was synced.
+func (w *World) Crash(member uint64, d time.Duration) {
+	s := w.s
+	w.On(member, d, func() {
+		if !s.healing {
+			s.crash(s.node(member), s.chance(2))
+		}
+	})
+}
+
+// FailDisk has a member's disk fail after so many more operations that write, if disks fail in this simulation.
+func (w *World) FailDisk(member uint64, after int) {
+	if n := w.s.node(member); n != nil && n.up && w.s.opts.DiskErrors && !w.s.healing {
+		n.faulty.failAfter(after)
+	}
+}
+
 // Up returns the members whose processes run, standing still or not.
 func (w *World) Up() (members []uint64) {
 	for _, n := range w.s.nodes {

@@ -65,6 +65,20 @@ func (m *Model) Node(path string) (data []byte, stat wire.Stat, ok bool) {
 	return n.data, m.stat(path), true
 }
 
+// Paths are those of all nodes, sorted.
+func (m *Model) Paths() []string { return slices.Sorted(maps.Keys(m.nodes)) }
+
+// Clone returns a copy.
+func (m *Model) Clone() *Model { return &Model{nodes: m.clone(), zxid: m.zxid, now: m.now} }
+
+// Restore puts the nodes of another tree in the place of all but /zookeeper/config.
+func (m *Model) Restore(from *Model) {
+	const config = "/zookeeper/config"
+	nodes := from.clone()
+	nodes[config] = m.nodes[config]
+	m.nodes = nodes
+}
+
 // Digest is that of the tree, as Dump writes it.
 func (m *Model) Digest() (digest uint64) {
 	for p, n := range m.nodes {
