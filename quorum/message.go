@@ -3,6 +3,7 @@ package quorum
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -66,6 +67,32 @@ func (m *Member) setPeers() {
 		}
 	}
 	m.transport.SetPeers(addrs)
+}
+
+// Addrs are the addresses of the members at present, this one's among them, as this member knows it: by the log, and
+// until there was a change by the configuration. While the log does not have the leader, or there is
+// none, it may be behind: those count too that others named when this member searched. For any goroutine.
+func (m *Member) Addrs() []string {
+	r, hints := m.roster.Load(), *m.hints.Load()
+	members := r.members
+	if r.founders || len(r.members) == 0 {
+		members = m.cfg.Members
+		for _, p := range r.members {
+			if !slices.ContainsFunc(members, func(c MemberConfig) bool { return c.ID == p.ID }) {
+				members = append(slices.Clip(members), p)
+			}
+		}
+	}
+	if _, known := r.find(m.Leadership().Leader); !known {
+		members = slices.Concat(members, hints)
+	}
+	var addrs []string
+	for _, p := range members {
+		if p.Addr != "" && !slices.Contains(addrs, p.Addr) {
+			addrs = append(addrs, p.Addr)
+		}
+	}
+	return addrs
 }
 
 // moved opens the port of this member's new address, beside everything else. The other members

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"holt/server/secure/securetest"
+	"holt/wire"
 )
 
 // loginOf is that of a member with a password, of an ensemble whose password is "secret".
@@ -106,5 +108,37 @@ func TestPeerLoginValidated(t *testing.T) {
 		if err := cfg.Validate(); (err == nil) != (tt.wrong == "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
 			t.Errorf("%v: %v", tt.login, err)
 		}
+	}
+}
+
+// TestPeerHosts: who may log in as a member by Kerberos changes with the ensemble.
+func TestPeerHosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newTestEnsembleOf(t, reconfigurable)
+		e.leader(1, 2, 3)
+		c := connect(t, e.servers[1], wire.ConnectRequest{})
+		for _, step := range []struct {
+			req  wire.ReconfigRequest
+			want []string
+		}{
+			{wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, []string{"m1", "m2", "m3"}},
+			{wire.ReconfigRequest{JoiningServers: text("server.4=m4:1:2:observer;m4:3"), CurConfigID: -1}, []string{"m1", "m2", "m3", "m4"}},
+			{wire.ReconfigRequest{LeavingServers: text("4"), CurConfigID: -1}, []string{"m1", "m2", "m3"}},
+		} {
+			if h, _ := c.reconfig(step.req); h.Err != wire.OK {
+				t.Fatal(h.Err)
+			}
+			time.Sleep(time.Second)
+			for id, s := range e.servers {
+				if got := s.peerHosts(); !slices.Equal(got, step.want) {
+					t.Errorf("member %d: %v, want %v", id, got, step.want)
+				}
+			}
+		}
+	})
+	// Before there is a log, as a member that starts.
+	s := &Server{cfg: Config{Members: []Member{{ID: 1, PeerAddr: "m1:1"}, {ID: 2, PeerAddr: "[::1]:1"}}}}
+	if got := s.peerHosts(); !slices.Equal(got, []string{"m1", "::1"}) {
+		t.Error(got)
 	}
 }

@@ -39,7 +39,8 @@ type Server struct {
 	state   treeState
 	machine *apply.Machine
 	member  *quorum.Member
-	peers   peers // the member, but in simulations
+	opened  atomic.Pointer[quorum.Member] // member, for those who come before start has it
+	peers   peers                         // the member, but in simulations
 	watches *watch.Table
 	lists   *listCache
 

@@ -69,6 +69,9 @@ func (s *Server) start() error {
 	if err := s.openTLS(); err != nil {
 		return err
 	}
+	if err := s.openPeerLogin(); err != nil {
+		return err
+	}
 	// The port is taken first: that it is in use is the commonest mistake, and
 	// nothing on disk should have changed before it is reported.
 	if err := s.listen(); err != nil {
@@ -204,6 +207,7 @@ func (s *Server) openState() error {
 		return fmt.Errorf("open log: %w", err)
 	}
 	s.peers = s.member
+	s.opened.Store(s.member)
 	s.wg.Add(1)
 	go s.watchMember()
 	return nil

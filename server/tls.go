@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/server/admin"
+	"holt/server/peerlogin"
 	"holt/server/secure"
 	"holt/server/secure/revocation"
 	"holt/wire"
@@ -95,7 +96,8 @@ const (
 type security struct {
 	source      *secure.Source // nil: clients cannot use TLS
 	config      *tls.Config
-	peerSource  *secure.Source // nil: members connect in plaintext
+	peerSource  *secure.Source   // nil: members connect in plaintext
+	peerLogin   *peerlogin.Login // nil: members do not log in
 	peers       *secure.Peers
 	adminSource *secure.Source // nil: the AdminServer is in plaintext
 	complaints  *secure.Complaints
@@ -148,7 +150,7 @@ func (s *Server) openPeerTLS() error {
 // memberHosts are the hosts of all members: what the certificate of one that connects
 // has to name.
 func (s *Server) memberHosts() []string {
-	var addrs, hosts []string
+	var addrs []string
 	for _, m := range s.cfg.Members {
 		addrs = append(addrs, m.PeerAddr)
 	}
@@ -160,12 +162,7 @@ func (s *Server) memberHosts() []string {
 		}
 	default:
 	}
-	for _, addr := range addrs {
-		if host, _, err := net.SplitHostPort(addr); err == nil {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
+	return hostsOf(addrs)
 }
 
 // listenPeers and dialPeer are the configuration's, with TLS if it says so.
@@ -192,6 +189,7 @@ func (s *security) abandon() {
 }
 
 func (s *security) close() {
+	s.peerLogin.Close()
 	s.source.Close()
 	s.peerSource.Close()
 	s.adminSource.Close()

@@ -18,7 +18,7 @@
 // writes "kill <port>" to have the member with that client port killed, and
 // reads "done"; every line "ok <station>" is a station passed.
 //
-// Logins by SASL have a server of their own, with users.
+// Logins by SASL have a server of their own, with users. Those of members by Kerberos are here too, for the KDC's sake.
 //
 // TLS has a server of its own, too, with stores that keytool makes; its tests pass against
 // Apache ZooKeeper as they are (-target=zookeeper). So do those of revocation but for the outcomes that say why

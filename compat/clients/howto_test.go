@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"holt/compat/ensemble"
 	"holt/compat/kdc"
@@ -63,9 +64,9 @@ func TestHowToKerberos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here := strings.NewReplacer("/etc/holt", dir, "/etc/krb5.conf", k.Krb5Conf, "127.0.0.1:2181", addr)
+	here := strings.NewReplacer("/etc/holt", dir, "/var/lib/holt", filepath.Join(dir, "var"), "/etc/krb5.conf", k.Krb5Conf, "127.0.0.1:2181", addr)
 	scripts := strings.Split(string(page), "\n```sh kerberos\n")[1:]
-	if len(scripts) < 2 {
+	if len(scripts) < 3 {
 		t.Fatalf("%d blocks of commands", len(scripts))
 	}
 	for _, script := range scripts {
@@ -91,7 +92,7 @@ func TestHowToKerberos(t *testing.T) {
 	}
 }
 
-// endServer ends the process whose id is in a file, if there is one.
+// endServer ends the process whose id is in a file, if there is one, and waits until it writes no more.
 func endServer(t *testing.T, file string) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -100,7 +101,26 @@ func endServer(t *testing.T, file string) {
 	var pid int
 	if _, err := fmt.Sscan(string(bytes.TrimSpace(b)), &pid); err != nil {
 		t.Error(err)
-	} else if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
-		t.Error(err)
+		return
 	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
+		t.Error(err)
+		return
+	}
+	for deadline := time.Now().Add(10 * time.Second); runs(pid); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("process %d does not end", pid)
+			return
+		}
+	}
+}
+
+// runs reports whether a process that is not ours to wait for has not ended; one that nobody waits for has.
+func runs(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // behind the program's name
+	return !strings.HasPrefix(rest, "Z")
 }

@@ -21,7 +21,9 @@ type KDC struct {
 	Realm    string
 	Krb5Conf string // path of the file by which clients find it
 	dir      string
+	addr     string
 	t        testing.TB
+	end      func() // of the KDC that runs
 }
 
 // Start makes a realm without principals and starts its KDC.
@@ -35,10 +37,20 @@ func Start(t testing.TB, realm string) *KDC {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.configure(fmt.Sprintf("127.0.0.1:%d", ports[0]))
+	k.addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	k.configure(k.addr)
 	k.run("kdb5_util", "create", "-s", "-r", realm, "-P", "of the test")
-	k.start(fmt.Sprintf("127.0.0.1:%d", ports[0]))
+	t.Cleanup(k.Stop)
+	k.Resume()
 	return k
+}
+
+// Stop ends the KDC; there is nobody at its address until Resume.
+func (k *KDC) Stop() {
+	if k.end != nil {
+		k.end()
+		k.end = nil
+	}
 }
 
 func (k *KDC) configure(addr string) {
@@ -102,8 +114,8 @@ func (k *KDC) run(name string, args ...string) {
 	}
 }
 
-// start starts the KDC and waits until it listens.
-func (k *KDC) start(addr string) {
+// Resume starts the KDC, which does not run, and waits until it listens.
+func (k *KDC) Resume() {
 	k.t.Helper()
 	var out bytes.Buffer
 	cmd := exec.Command("krb5kdc", "-n", "-r", k.Realm)
@@ -114,12 +126,12 @@ func (k *KDC) start(addr string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	k.t.Cleanup(func() {
+	k.end = func() {
 		_ = cmd.Process.Kill() // the only error is that it has ended
 		<-ended
-	})
+	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp4", addr)
+		c, err := net.Dial("tcp4", k.addr)
 		if err == nil {
 			if err := c.Close(); err != nil {
 				k.t.Fatal(err)
@@ -133,7 +145,7 @@ func (k *KDC) start(addr string) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			k.t.Fatalf("krb5kdc does not listen at %s", addr)
+			k.t.Fatalf("krb5kdc does not listen at %s", k.addr)
 		}
 	}
 }

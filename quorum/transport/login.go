@@ -14,7 +14,8 @@ import (
 // is the mechanism's affair.
 type Login struct {
 	// Begin starts a login at the peer at addr, as Config.Dial takes it, before there is a connection. Nil: this member
-	// does not log in at others.
+	// does not log in at others. While it fails the peer is not dialled. A side that has a method Refused is told by it that
+	// the peer did not take the login.
 	Begin func(ctx context.Context, addr string) (LoginSide, error)
 	// Accept starts the login of a peer that begins one.
 	Accept func() LoginSide
@@ -31,11 +32,17 @@ type LoginSide interface {
 	Step(token []byte) (answer []byte, done bool, err error)
 }
 
+// refusable is a LoginSide that wants to know when the other side refuses it.
+type refusable interface{ Refused() }
+
 // ErrNoLogin is Login.Refused's for a peer that did not log in where that is required.
 var ErrNoLogin = errors.New("it does not log in, which quorum.auth.serverRequireSasl wants")
 
 // errLogin: this member's login at a peer failed, and comes to nothing however often it is tried.
 var errLogin = errors.New("login at peer")
+
+// errBegin: there is nothing to log in with. It wraps nothing: whether whoever has it cannot be reached says nothing of the peer.
+var errBegin = errors.New("nothing to log in with")
 
 const (
 	loginMagic   = "SASL" // where a hello has helloMagic
@@ -96,6 +103,9 @@ func logIn(conn net.Conn, side LoginSide) error {
 		case err != nil:
 			return err
 		case status == stepRefused:
+			if side, ok := side.(refusable); ok {
+				side.Refused()
+			}
 			return fmt.Errorf("%w: %.1000s", errRefused, answer)
 		case status == stepDone:
 			return endLogin(side, done, answer)

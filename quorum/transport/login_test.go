@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +158,71 @@ func TestLoginWrongPassword(t *testing.T) {
 					t.Errorf("log of the refused: %v", lines)
 				}
 			})
+		})
+	}
+}
+
+// TestLoginNothingToLogInWith: a member that has nothing to log in with does not dial, says so once, and takes nothing
+// that it hears on the way to it for a word about the peer.
+func TestLoginNothingToLogInWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simnet.New(1)
+		n.SetAll(simnet.Link{Delay: time.Millisecond})
+		var away atomic.Bool
+		away.Store(true)
+		la, _ := loginRequired.login("secret")
+		begin := la.Begin
+		la.Begin = func(ctx context.Context, addr string) (LoginSide, error) {
+			if away.Load() {
+				return nil, fmt.Errorf("no ticket: %w", syscall.ECONNREFUSED)
+			}
+			return begin(ctx, addr)
+		}
+		lb, _ := loginRequired.login("another")
+		a, b := newEndLogin(t, n, 1, la), newEndLogin(t, n, 2, lb)
+		defer closeAll(t, a, b)
+		a.SetPeers(map[uint64]string{2: "m2:1"})
+		time.Sleep(10 * time.Second)
+		if lines := a.logs.FilterMessage("cannot log in at peer"); a.logs.Len() != 1 || lines.Len() != 1 || !strings.Contains(fmt.Sprint(lines.All()[0].ContextMap()["error"]), "no ticket") {
+			t.Errorf("it says %v", a.logs.All())
+		}
+		if gone := a.look().gone; gone != 0 {
+			t.Errorf("the peer is gone %d times", gone)
+		}
+		away.Store(false) // and the peer refuses it, which it says too
+		time.Sleep(time.Second)
+		if lines := a.logs.FilterMessage("connection refused by peer"); a.logs.Len() != 2 || lines.Len() != 1 {
+			t.Errorf("then it says %v", a.logs.All())
+		}
+	})
+}
+
+// bystander is told that a login was refused.
+type bystander struct {
+	LoginSide
+	refused *atomic.Int32
+}
+
+func (b bystander) Refused() { b.refused.Add(1) }
+
+func TestLoginTellsTheRefused(t *testing.T) {
+	for password, want := range map[string]bool{"secret": false, "guess": true} {
+		synctest.Test(t, func(t *testing.T) {
+			n := simnet.New(1)
+			var refused atomic.Int32
+			la, _ := loginRequired.login(password)
+			begin := la.Begin
+			la.Begin = func(ctx context.Context, addr string) (LoginSide, error) {
+				side, err := begin(ctx, addr)
+				return bystander{side, &refused}, err
+			}
+			lb, _ := loginRequired.login("secret")
+			a, b := newEndLogin(t, n, 1, la), newEndLogin(t, n, 2, lb)
+			defer closeAll(t, a, b)
+			_, err := a.Ask(t.Context(), 2, "m2:1", []byte("?"))
+			if (err != nil) != want || (refused.Load() == 1) != want {
+				t.Errorf("%s: %v, told %d times", password, err, refused.Load())
+			}
 		})
 	}
 }

@@ -89,7 +89,7 @@ func (p *peer) beginLogin() (LoginSide, error) {
 	defer cancel()
 	side, err := cfg.Begin(ctx, p.addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errLogin, err)
+		return nil, fmt.Errorf("%w: %v", errBegin, err)
 	}
 	return side, nil
 }

@@ -128,11 +128,11 @@ func (s *sender) claim() {
 // run keeps a connection up.
 func (s *sender) run() {
 	p, log := s.p, s.p.t.cfg.Logger.With(zap.Uint64("peer", s.p.id))
-	pause, told := time.Duration(0), false
+	pause, told := time.Duration(0), error(nil)
 	for p.ctx.Err() == nil {
 		conn, err := p.dial(s.lane)
 		if err == nil {
-			pause, told = 0, false
+			pause, told = 0, nil
 			s.serve(conn, log)
 			continue // at once: whether the peer still accepts tells whether it lives
 		}
@@ -142,15 +142,30 @@ func (s *sender) run() {
 		if removed := (*RemovedError)(nil); errors.As(err, &removed) {
 			p.t.cfg.Handler.Removed(p.id, removed.Index)
 		}
-		if final := errors.Is(err, errRefused) && !errors.Is(err, ErrNotNow) || errors.Is(err, errLogin); final && !told && s.lane == laneRaft { // once, and not by each lane
-			log.Warn("connection refused by peer", zap.Error(err))
-			told = true
+		if s.lane == laneRaft { // not by each lane
+			told = tell(log, err, told)
 		}
 		pause = min(max(2*pause, redialMin), redialMax)
 		if s.pause(pause/2 + rand.N(pause/2+1)) {
 			pause = 0
 		}
 	}
+}
+
+// tell logs why there is no connection, if that will not pass by itself and is not of the kind that was told last; it
+// returns the kind.
+func tell(log *zap.Logger, err, told error) error {
+	kind, message := told, ""
+	switch {
+	case errors.Is(err, errBegin):
+		kind, message = errBegin, "cannot log in at peer"
+	case errors.Is(err, errRefused) && !errors.Is(err, ErrNotNow), errors.Is(err, errLogin):
+		kind, message = errRefused, "connection refused by peer"
+	}
+	if kind != told {
+		log.Warn(message, zap.Error(err))
+	}
+	return kind
 }
 
 // pause waits before the next attempt; true if there was news meanwhile.

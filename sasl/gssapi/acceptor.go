@@ -31,6 +31,10 @@ const layerNone = 1
 
 // Acceptor is the server's side: a service that clients have tickets for.
 type Acceptor struct {
+	// Authorize, unless nil, says whether the principal of a good ticket is let in, and may act as the
+	// authorization id that it names, "" for none. To be set before the first Begin.
+	Authorize func(principal, authorizationID string) error
+
 	principal string // service/host@REALM
 	service   types.PrincipalName
 	realm     string
@@ -209,8 +213,7 @@ func (c *acceptance) offer() ([]byte, bool, error) {
 	return token, false, err
 }
 
-// finish takes the layer that the client chose. What follows it, the authorization id, is not
-// looked at.
+// finish takes the layer that the client chose, and judges whom it wants to be.
 func (c *acceptance) finish(token []byte) error {
 	choice, err := c.sealing.unwrap(token)
 	if err != nil {
@@ -219,5 +222,8 @@ func (c *acceptance) finish(token []byte) error {
 	if len(choice) < 4 || choice[0] != layerNone {
 		return errors.New("the client asks for a security layer, which was not offered")
 	}
-	return nil
+	if c.acceptor.Authorize == nil {
+		return nil
+	}
+	return c.acceptor.Authorize(c.user, string(choice[4:]))
 }

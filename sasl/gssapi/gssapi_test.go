@@ -82,7 +82,7 @@ func (k *kdc) ticket(o order) ticket {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return ticket{tkt, key, name, o.realm}
+	return ticket{tkt, key, name, o.realm, made.Add(10 * time.Hour)}
 }
 
 func (k *kdc) acceptor() *Acceptor {
@@ -170,6 +170,20 @@ func TestRealmOfAuthenticator(t *testing.T) {
 	tkt.name = types.NewPrincipalName(nametype.KRB_NT_PRINCIPAL, "root")
 	if user, err := dance(initiate(t, tkt, true), k.acceptor().Begin(), nil); err == nil {
 		t.Errorf("bob is %q", user)
+	}
+}
+
+// TestAuthorize: who has a good ticket is let in if Acceptor.Authorize says so.
+func TestAuthorize(t *testing.T) {
+	k, no := newKDC(t), errors.New("no")
+	for _, answer := range []error{nil, no} {
+		a := k.acceptor()
+		var got string
+		a.Authorize = func(principal, as string) error { got = principal + " as " + as; return answer }
+		_, err := dance(initiate(t, k.ticket(order{name: "zk/h"}), true), a.Begin(), nil)
+		if want := "zk/h@HOME as zk/h@HOME"; (err == nil) != (answer == nil) || got != want {
+			t.Errorf("%v, asked for %q, want %q", err, got, want)
+		}
 	}
 }
 
@@ -345,7 +359,7 @@ func TestKeytab(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ticket{tkt, key, name, "HOME"}
+		return ticket{tkt, key, name, "HOME", time.Now().Add(time.Hour)}
 	}
 	if _, err := dance(initiate(t, tkt(), true), a.Begin(), nil); err == nil {
 		t.Fatal("a key that is not in the keytab is taken")

@@ -2,18 +2,15 @@ package gssapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
-	"github.com/jcmturner/gokrb5/v8/client"
-	"github.com/jcmturner/gokrb5/v8/config"
-	"github.com/jcmturner/gokrb5/v8/credentials"
 	"github.com/jcmturner/gokrb5/v8/crypto"
 	"github.com/jcmturner/gokrb5/v8/iana/chksumtype"
 	"github.com/jcmturner/gokrb5/v8/iana/flags"
 	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
-	"github.com/jcmturner/gokrb5/v8/keytab"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
 
@@ -22,78 +19,14 @@ import (
 	"holt/sasl"
 )
 
-// Credentials say as whom a client shows itself, and where the KDC is.
-type Credentials struct {
-	// Krb5Conf is the path of krb5.conf.
-	Krb5Conf string
-	// Principal is user@REALM, or user/host@REALM; Keytab the path of the file with its keys.
-	Principal, Keytab string
-	// Cache is the path of a ticket cache, as kinit fills it, instead of these two.
-	Cache string
-}
-
-// ticket is one for the service, with what belongs to it.
-type ticket struct {
-	ticket messages.Ticket
-	key    types.EncryptionKey
-	name   types.PrincipalName // the client's
-	realm  string
-}
-
 // NewClient makes the client's side of a login at the service, as zookeeper/host. It asks the KDC
-// for a ticket, which may take as long as the KDC does.
-func NewClient(c Credentials, service string) (sasl.Client, error) {
-	t, err := c.ticket(service)
+// for a ticket, which may take as long as the KDC does, or until ctx ends.
+func NewClient(ctx context.Context, c Credentials, service string) (sasl.Client, error) {
+	t, err := c.ticket(ctx, service)
 	if err != nil {
 		return nil, err
 	}
 	return newInitiation(t, true)
-}
-
-func (c Credentials) ticket(service string) (t ticket, err error) {
-	defer guard(&err)
-	conf, err := config.Load(c.Krb5Conf)
-	if err != nil {
-		return ticket{}, fmt.Errorf("read %s: %w", c.Krb5Conf, err)
-	}
-	cl, err := c.client(conf)
-	if err != nil {
-		return ticket{}, err
-	}
-	defer cl.Destroy()
-	t.ticket, t.key, err = cl.GetServiceTicket(service)
-	if err != nil {
-		return ticket{}, fmt.Errorf("ticket for %s: %w", service, err)
-	}
-	t.name, t.realm = cl.Credentials.CName(), cl.Credentials.Domain()
-	return t, nil
-}
-
-func (c Credentials) client(conf *config.Config) (*client.Client, error) {
-	if c.Cache != "" {
-		cache, err := credentials.LoadCCache(c.Cache)
-		if err != nil {
-			return nil, fmt.Errorf("read ticket cache %s: %w", c.Cache, err)
-		}
-		cl, err := client.NewFromCCache(cache, conf, client.DisablePAFXFAST(true))
-		if err != nil {
-			return nil, fmt.Errorf("ticket cache %s: %w", c.Cache, err)
-		}
-		return cl, nil
-	}
-	keys, err := keytab.Load(c.Keytab)
-	if err != nil {
-		return nil, fmt.Errorf("read keytab: %w", err)
-	}
-	name, realm := types.ParseSPNString(c.Principal)
-	if realm == "" {
-		realm = conf.LibDefaults.DefaultRealm
-	}
-	cl := client.NewWithKeytab(name.PrincipalNameString(), realm, keys, conf, client.DisablePAFXFAST(true))
-	if err := cl.Login(); err != nil {
-		return nil, fmt.Errorf("log in as %s: %w", c.Principal, err)
-	}
-	return cl, nil
 }
 
 // initiation is the client's side.

@@ -5,16 +5,35 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"holt/sasl"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newLogin(t *testing.T, cfg Config, hosts ...string) *Login {
+	t.Helper()
+	l, err := New(cfg, Peers{Hosts: func() []string { return hosts }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
 // dance has a member of one configuration log in at one of another.
-func dance(learner, server Config) error {
-	c, s := New(learner).Begin(), New(server).Accept()
-	token, done, err := c.Step(nil)
+func dance(t *testing.T, learner, server Config) error {
+	t.Helper()
+	c, err := newLogin(t, learner).Begin(t.Context(), "h:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newLogin(t, server).Accept()
+	token, _, err := c.Step(nil)
 	for err == nil {
 		var answer []byte
-		var taken bool
+		var taken, done bool
 		if answer, taken, err = s.Step(token); err != nil {
 			break
 		}
@@ -41,7 +60,7 @@ func TestLogin(t *testing.T) {
 		{"nobody", "secret", false},
 		{"nobody", "", false},
 	} {
-		err := dance(Config{User: tt.user, Password: tt.password}, server)
+		err := dance(t, Config{User: tt.user, Password: tt.password}, server)
 		if (err == nil) != tt.ok || err != nil && !errors.Is(err, sasl.ErrCredentials) {
 			t.Errorf("%q with %q: %v", tt.user, tt.password, err)
 		}
@@ -50,11 +69,14 @@ func TestLogin(t *testing.T) {
 
 // TestNames pins what ZooKeeper's members have agreed upon.
 func TestNames(t *testing.T) {
-	challenge, _, err := New(Config{}).Accept().Step(nil)
+	challenge, _, err := newLogin(t, Config{Users: map[string]string{"zk": "secret"}}).Accept().Step(nil)
 	if err != nil || !strings.Contains(string(challenge), `realm="zk-quorum-sasl-md5"`) {
 		t.Errorf("challenge %q, %v", challenge, err)
 	}
-	c := New(Config{User: "zk", Password: "secret"}).Begin()
+	c, err := newLogin(t, Config{User: "zk", Password: "secret"}).Begin(t.Context(), "h:1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, _, err := c.Step(nil); err != nil {
 		t.Fatal(err)
 	}

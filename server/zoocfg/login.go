@@ -1,6 +1,7 @@
 package zoocfg
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -117,10 +118,7 @@ func (r *reader) defaultRealm() string {
 	if r.krb5Realm != "" {
 		return r.krb5Realm
 	}
-	path := r.krb5Conf
-	if path == "" {
-		path = "/etc/krb5.conf"
-	}
+	path := r.krb5Path()
 	text, err := r.opts.ReadFile(path)
 	if err != nil {
 		if r.krb5Conf != "" {
@@ -130,6 +128,8 @@ func (r *reader) defaultRealm() string {
 	}
 	return gssapi.DefaultRealm(string(text))
 }
+
+func (r *reader) krb5Path() string { return cmp.Or(r.krb5Conf, "/etc/krb5.conf") }
 
 // finishAuth settles who is let in. ZooKeeper: AuthenticationHelper.
 func (r *reader) finishAuth() {

@@ -2,6 +2,7 @@ package zoocfg
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"holt/server/peerlogin"
@@ -11,6 +12,7 @@ import (
 type peerLoginSettings struct {
 	on, learner, server           bool
 	learnerSection, serverSection string
+	service                       string
 }
 
 // peerLoginKeys are about SASL between members.
@@ -26,14 +28,23 @@ func peerLoginKeys() []key {
 			help: "true: members that do not log in are refused; default false",
 			set:  func(r *reader, _ property, v value) { r.peerLogin.server = v.on }},
 		{name: "quorum.auth.learner.saslLoginContext", check: text,
-			help: "the section of the JAAS file with the user and password of this member; default QuorumLearner",
+			help: "the section of the JAAS file with the user and password of this member, or its principal and keytab; default QuorumLearner",
 			set:  func(r *reader, _ property, v value) { r.peerLogin.learnerSection = v.text }},
 		{name: "quorum.auth.server.saslLoginContext", check: text,
-			help: "the section of the JAAS file with the users that may be members; default QuorumServer",
+			help: "the section of the JAAS file with the users that may be members, or the principal and keytab by which tickets are taken; default QuorumServer",
 			set:  func(r *reader, _ property, v value) { r.peerLogin.serverSection = v.text }},
-		{name: "quorum.auth.kerberos.servicePrincipal", check: text, note: "not used: members of Holt do not log in by Kerberos"},
+		{name: "quorum.auth.kerberos.servicePrincipal", check: servicePrincipal,
+			help: "whom a member gets a ticket for that logs in at another by Kerberos: NAME/HOST, the principal of the section QuorumServer there; for `_HOST` stands the host of that member; default zkquorum/localhost",
+			set:  func(r *reader, _ property, v value) { r.peerLogin.service = v.text }},
 		{name: "quorum.cnxn.threads.size", check: anyNumber, note: "not used: logins between members need no threads of their own"},
 	}
+}
+
+func servicePrincipal(s string) (value, error) {
+	if wrong := peerlogin.ServiceWrong(s); wrong != "" {
+		return value{}, errors.New(wrong)
+	}
+	return text(s)
 }
 
 // finishPeerLogin settles whether members log in at each other. Which switches go together, and that both
@@ -61,9 +72,17 @@ func (r *reader) finishPeerLogin() {
 	if r.jaasRead == nil {
 		return // what is wrong with it finishSASL has said
 	}
-	cfg := &peerlogin.Config{LogsIn: l.learner, Required: l.server}
-	wrong, notes := cfg.Read(peerlogin.Sections{File: r.jaasRead,
-		Learner: cmp.Or(l.learnerSection, peerlogin.LearnerSection), Server: cmp.Or(l.serverSection, peerlogin.ServerSection)})
+	cfg := &peerlogin.Config{LogsIn: l.learner, Required: l.server, Service: l.service}
+	sections := peerlogin.Sections{File: r.jaasRead,
+		Learner: cmp.Or(l.learnerSection, peerlogin.LearnerSection), Server: cmp.Or(l.serverSection, peerlogin.ServerSection),
+		Krb5Conf: r.krb5Path(), Realm: r.defaultRealm}
+	for _, m := range r.cfg.Members {
+		sections.Hosts = append(sections.Hosts, m.Host)
+	}
+	if self, ok := r.cfg.Self(); ok {
+		sections.Self = self.Host
+	}
+	wrong, notes := cfg.Read(sections)
 	for _, w := range wrong {
 		r.errs = append(r.errs, &Error{File: r.jaasFile, Cause: w.Cause, Remedy: w.Remedy})
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 
 	"holt/sasl"
@@ -41,7 +40,7 @@ func loginKeys() []string {
 }
 
 // login makes what logs a client in at the server of an address.
-type login func(address string) (sasl.Client, error)
+type login func(ctx context.Context, address string) (sasl.Client, error)
 
 // login reads the JAAS file, if the settings or flags name one; nil is for no login.
 func (l *loader) login(flags Flags) (login, error) {
@@ -98,11 +97,13 @@ func (l *loader) module(m sasl.LoginModule, mechanism string) (login, error) {
 	}
 	switch strings.ToUpper(mechanism) {
 	case "", sasl.DigestMD5:
-		return func(string) (sasl.Client, error) {
+		return func(context.Context, string) (sasl.Client, error) {
 			return sasl.NewDigestClient(sasl.Digest{Service: serviceDefault, Host: digestHost}, user, password), nil
 		}, nil
 	case sasl.SCRAMSHA256:
-		return func(string) (sasl.Client, error) { return sasl.NewSCRAMClient(sasl.SCRAMSHA256, user, password) }, nil
+		return func(context.Context, string) (sasl.Client, error) {
+			return sasl.NewSCRAMClient(sasl.SCRAMSHA256, user, password)
+		}, nil
 	}
 	return nil, fmt.Errorf("mechanism %q is not known: use %s or %s", mechanism, sasl.DigestMD5, sasl.SCRAMSHA256)
 }
@@ -123,7 +124,7 @@ func (l *loader) kerberos(options map[string]string) (login, error) {
 			c.Cache = strings.TrimPrefix(os.Getenv(cacheEnvironment), "FILE:")
 		}
 		if c.Cache == "" {
-			c.Cache = "/tmp/krb5cc_" + strconv.Itoa(os.Getuid())
+			c.Cache = gssapi.DefaultCache()
 		}
 	} else if c.Principal == "" {
 		return nil, errors.New("a keyTab without principal")
@@ -132,7 +133,7 @@ func (l *loader) kerberos(options map[string]string) (login, error) {
 	if service == "" {
 		service = serviceDefault
 	}
-	return func(address string) (sasl.Client, error) {
+	return func(ctx context.Context, address string) (sasl.Client, error) {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			host = address
@@ -142,7 +143,7 @@ func (l *loader) kerberos(options map[string]string) (login, error) {
 			principal = service + "/" + host
 		}
 		name, _, _ := strings.Cut(principal, "@")
-		return gssapi.NewClient(c, name)
+		return gssapi.NewClient(ctx, c, name)
 	}, nil
 }
 
@@ -155,7 +156,7 @@ func (c *Config) Login(ctx context.Context, address string, conn *client.Conn) e
 	if c.login == nil {
 		return nil
 	}
-	l, err := c.login(address)
+	l, err := c.login(ctx, address)
 	if err != nil {
 		return &client.LoginError{Err: err}
 	}
