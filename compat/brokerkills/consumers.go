@@ -18,6 +18,27 @@ type reader struct {
 	mu      sync.Mutex
 	entries map[int32][]Entry // guarded by mu
 	next    map[int32]int64   // the offset after the last one read; guarded by mu
+	from    map[source]int    // batches that came; guarded by mu
+}
+
+// source is where batches come from.
+type source struct{ broker, partition int32 }
+
+// OnFetchBatchRead is called by the client.
+func (r *reader) OnFetchBatchRead(b kgo.BrokerMetadata, _ string, partition int32, _ kgo.FetchBatchMetrics) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.from[source{b.NodeID, partition}]++
+}
+
+// readAt tells of how many partitions a broker gave the reader something.
+func (r *reader) readAt(broker int32) (n int) {
+	for p := range int32(partitions) {
+		if r.from[source{broker, p}] > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // byPartition is what Check wants of a reader. It is called when the reader has ended.
@@ -29,9 +50,16 @@ func (r *reader) byPartition() []Reader {
 	return out
 }
 
+// near has a consumer stand in the rack of a broker, and return to it soon when it is back.
+func near(broker int) []kgo.Opt {
+	return []kgo.Opt{kgo.Rack(rackOf(broker)), kgo.RecheckPreferredReplicaInterval(2 * time.Second)}
+}
+
+func rackOf(broker int) string { return fmt.Sprint("rack", broker) }
+
 // startReader runs a reader until the consumers are to end.
-func (c *crew) startReader(name string, committed bool) {
-	r := &reader{name: name, committed: committed, entries: make(map[int32][]Entry), next: make(map[int32]int64)}
+func (c *crew) startReader(name string, committed bool, opts ...kgo.Opt) {
+	r := &reader{name: name, committed: committed, entries: make(map[int32][]Entry), next: make(map[int32]int64), from: make(map[source]int)}
 	c.readers = append(c.readers, r)
 	offsets := make(map[int32]kgo.Offset)
 	for p := range int32(partitions) {
@@ -41,8 +69,8 @@ func (c *crew) startReader(name string, committed bool) {
 	if committed {
 		level = kgo.ReadCommitted()
 	}
-	client, err := c.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}), kgo.FetchIsolationLevel(level),
-		kgo.FetchMaxWait(500*time.Millisecond))
+	client, err := c.client(append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}), kgo.FetchIsolationLevel(level),
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.WithHooks(r))...)
 	if err != nil {
 		c.fail("%s: %v", name, err)
 		return
@@ -139,11 +167,11 @@ func (c *crew) sample(admin *kadm.Client, epochs map[int32]int32) {
 }
 
 // startMember runs a member of the group that commits what it was given.
-func (c *crew) startMember(number int) {
+func (c *crew) startMember(number int, opts ...kgo.Opt) {
 	m := &member{crew: c, name: fmt.Sprint("member ", number), delivered: make(map[int32]int64)}
-	client, err := c.client(kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	client, err := c.client(append(opts, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.SessionTimeout(8*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.Balancers(kgo.RangeBalancer()), kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(m.assigned), kgo.FetchMaxWait(500*time.Millisecond))
+		kgo.OnPartitionsAssigned(m.assigned), kgo.FetchMaxWait(500*time.Millisecond))...)
 	if err != nil {
 		c.fail("%s: %v", m.name, err)
 		return

@@ -3,7 +3,7 @@
 // hold in the end.
 //
 //	producers (idempotent, transactional) ─▶ Write, Txn ──┐
-//	readers (committed, uncommitted)      ─▶ Reader ──────┤
+//	readers (committed, uncommitted, near)─▶ Reader ──────┤
 //	group members                         ─▶ Commit ──────┼─▶ History ─▶ Check ─▶ violations
 //	a client that asks for end offsets    ─▶ Sample ──────┤
 //	faults                                ─▶ Outage ──────┤
@@ -33,5 +33,8 @@
 //
 // Clients run in goroutines that crew owns; a History is assembled when all have ended.
 //
-// Left out: acks 0 and 1, which promise nothing here; reads from followers; damage to files.
+// Some readers, and a member of the group, stand in the rack of a broker and read from
+// that, whoever leads, while it is there (KIP-392); what they are given must be the same.
+//
+// Left out: acks 0 and 1, which promise nothing here; damage to files.
 package brokerkills

@@ -84,6 +84,7 @@ func TestBrokerKills(t *testing.T) {
 		}
 	}
 	report(t, h, keptHistories)
+	reportReaders(t, crew)
 }
 
 func (c *crew) startAll() {
@@ -95,8 +96,10 @@ func (c *crew) startAll() {
 	}
 	c.startReader("uncommitted reader", false)
 	c.startReader("committed reader", true)
+	c.startReader("uncommitted reader near broker 2", false, near(2)...)
+	c.startReader("committed reader near broker 3", true, near(3)...)
 	c.startMember(1)
-	c.startMember(2)
+	c.startMember(2, near(1)...)
 	c.startSampler()
 }
 
@@ -201,6 +204,22 @@ func report(t *testing.T, h *History, kept []*Kept) {
 	}
 }
 
+// reportReaders says where readers were given records: those near a broker by it, of partitions that others lead too.
+func reportReaders(t *testing.T, c *crew) {
+	for _, r := range c.readers {
+		var at []int
+		for broker := range int32(3) {
+			at = append(at, r.readAt(broker+1))
+		}
+		t.Logf("%s: of %d partitions read %v at brokers 1, 2 and 3", r.name, partitions, at)
+		for broker := range 3 {
+			if strings.HasSuffix(r.name, fmt.Sprint("near broker ", broker+1)) && at[broker] < partitions {
+				t.Errorf("%s: it read only %d partitions there", r.name, at[broker])
+			}
+		}
+	}
+}
+
 func startCluster(t *testing.T, kind kafka.Kind) (*ensemble.Ensemble, *kafka.Cluster) {
 	t.Helper()
 	memberKind, err := ensemble.ParseKind(*members)
@@ -220,7 +239,9 @@ func startCluster(t *testing.T, kind kafka.Kind) (*ensemble.Ensemble, *kafka.Clu
 			"replica.lag.time.max.ms=10000", "transaction.state.log.min.isr=2", "auto.leader.rebalance.enable=true",
 			"leader.imbalance.check.interval.seconds=5", "log.cleaner.backoff.ms=1000", "log.retention.check.interval.ms=2000",
 			"log.cleaner.dedupe.buffer.size=4194304",
+			"replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector",
 		},
+		Lines: func(b *kafka.Broker) []string { return []string{"broker.rack=" + rackOf(b.ID())} },
 	})
 	check(t, err)
 	t.Cleanup(func() {
