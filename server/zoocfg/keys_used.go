@@ -33,14 +33,19 @@ func setNot(field func(*server.Config) *bool) func(*reader, property, value) {
 	return func(r *reader, _ property, v value) { *field(&r.cfg) = !v.on }
 }
 
-// setIntOff is for keys in which 0 switches something off, where in the field
+// setIntOff is for keys in which 0 or less switches something off, where in the field
 // 0 is the default and a negative number is off.
 func setIntOff(field func(*server.Config) *int) func(*reader, property, value) {
 	return func(r *reader, _ property, v value) {
-		if *field(&r.cfg) = int(v.number); v.number == 0 {
+		if *field(&r.cfg) = int(v.number); v.number <= 0 {
 			*field(&r.cfg) = -1
 		}
 	}
+}
+
+// setIntOrNone is for keys in which 0 or less is no bound, as 0 is in the field.
+func setIntOrNone(field func(*server.Config) *int) func(*reader, property, value) {
+	return func(r *reader, _ property, v value) { *field(&r.cfg) = max(int(v.number), 0) }
 }
 
 // usedKeys are the ones that set something.
@@ -104,12 +109,12 @@ func usedKeys() []key {
 		{name: "maxSessionTimeout", check: number(-1, math.MaxInt32),
 			help: "greatest session timeout in ms; default 20 ticks",
 			set:  setInt(func(c *server.Config) *int { return &c.MaxSessionTimeoutMillis })},
-		{name: "maxClientCnxns", check: number(0, math.MaxInt32),
-			help: "connections per client address; default 60, 0: no bound",
+		{name: "maxClientCnxns", check: anyNumber,
+			help: "connections per client address; default 60, 0 or less: no bound",
 			set:  setIntOff(func(c *server.Config) *int { return &c.MaxClientConns })},
-		{name: "maxCnxns", check: number(0, math.MaxInt32),
+		{name: "maxCnxns", check: anyNumber,
 			help: "connections in all; default 0: no bound",
-			set:  setInt(func(c *server.Config) *int { return &c.MaxConns })},
+			set:  setIntOrNone(func(c *server.Config) *int { return &c.MaxConns })},
 		{name: "nio.sessionlessCnxnTimeout", check: positive,
 			help: "ms after which a connection that has not asked for a session is closed; default 10000",
 			set:  setInt(func(c *server.Config) *int { return &c.HandshakeTimeoutMillis })},
@@ -122,15 +127,15 @@ func usedKeys() []key {
 		{name: "globalOutstandingLimit", check: positive,
 			help: "requests in progress beyond which busy connections are not read; default 1000",
 			set:  setInt(func(c *server.Config) *int { return &c.GlobalOutstandingLimit })},
-		{name: "request_throttle_max_requests", check: number(0, math.MaxInt32),
+		{name: "request_throttle_max_requests", check: anyNumber,
 			help: "requests in progress beyond which others wait; default 0, no bound",
-			set:  setInt(func(c *server.Config) *int { return &c.RequestThrottleMax })},
+			set:  setIntOrNone(func(c *server.Config) *int { return &c.RequestThrottleMax })},
 		{name: "request_throttle_stall_time", check: positive,
 			help: "time in ms between two looks of a request that waits; default 100",
 			set:  setInt(func(c *server.Config) *int { return &c.RequestThrottleStallMillis })},
-		{name: "throttled_op_wait_time", check: number(0, math.MaxInt32),
+		{name: "throttled_op_wait_time", check: anyNumber,
 			help: "time in ms after which a request that waited is answered ThrottledOp; default 0, none is",
-			set:  setInt(func(c *server.Config) *int { return &c.ThrottledOpWaitMillis })},
+			set:  setIntOrNone(func(c *server.Config) *int { return &c.ThrottledOpWaitMillis })},
 		{name: "largeRequestThreshold", check: anyNumber,
 			help: "size in bytes past which a request is large; default -1, none is",
 			set:  setInt(func(c *server.Config) *int { return &c.LargeRequestThreshold })},
