@@ -101,6 +101,11 @@ func (a *app) script(name string) (*zkserver.Script, error) {
 			inner.getenv = lookupIn(environ)
 			return inner.run(append([]string{"serve"}, args...))
 		},
+		Check: func(args, environ []string, report io.Writer) int {
+			inner := *a
+			inner.getenv, inner.stdout, inner.stderr = lookupIn(environ), io.Discard, report
+			return inner.run(append([]string{"serve", "--check"}, args...))
+		},
 		Ask:    askWord,
 		Stdout: a.stdout, Stderr: a.stderr,
 	}, nil

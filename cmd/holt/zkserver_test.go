@@ -66,7 +66,14 @@ func TestZkServer(t *testing.T) {
 	expect("status", where+"Mode: standalone\n")
 	expect("restart", "Stopping zookeeper ... STOPPED\nStarting zookeeper ... STARTED\n")
 	expect("status", where+"Mode: standalone\n")
+	bad := filepath.Join(dir, "conf", "bad.cfg")
+	if err := os.WriteFile(bad, []byte(cfg+"tickTime=none\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect("restart bad.cfg", "Restarting zookeeper ... FAILED TO RESTART\nexit status 1\n")
+	expect("status", where+"Mode: standalone\n")
 	expect("stop", "Stopping zookeeper ... STOPPED\n")
+	expect("start bad.cfg", "Starting zookeeper ... FAILED TO START\nexit status 1\n")
 	expect("status", where+"Error contacting service. It is probably not running.\nexit status 1\n")
 
 	p := startProcess(t, "zkserver", "--config", filepath.Join(dir, "conf"), "start-foreground")

@@ -17,10 +17,13 @@
 //
 // Differs from ZooKeeper:
 //   - nothing is said about JMX, which Holt does not have,
-//   - the log is in the .out file, since Holt logs to standard error,
+//   - the log is in the .out file, since Holt logs to standard error; a start adds to it,
+//     where the original begins it anew,
 //   - stop waits until the process has ended, up to 30 s, and says so if it has
 //     not; the original waits for a second and says STOPPED either way,
-//   - restart does not wait for 3 s on top of that, and keeps --config,
+//   - restart does not wait for 3 s on top of that, and keeps --config; it stops no server
+//     for a configuration with which none would start,
+//   - start shows the end of what a server said that did not start,
 //   - a zoo.cfg that cannot be read is one line, where the original greps it
 //     several times and puts its pid file into the root directory,
 //   - initialize --force removes Holt's data and never ZooKeeper's.

@@ -28,6 +28,9 @@ type Script struct {
 	// Serve runs a server in this process until it ends, with arguments as of
 	// holt serve and the variables environ; it returns the exit code.
 	Serve func(args, environ []string) int
+	// Check says on report what is wrong with the configuration that Serve would run with, and returns
+	// the exit code that it would have, 0 for none.
+	Check func(args, environ []string, report io.Writer) int
 	// Ask sends one four-letter word to a server and returns the answer. With
 	// flags that are not nil, the JVM's for clients, it uses TLS as they say.
 	Ask func(addr, word string, flags []string) (string, error)

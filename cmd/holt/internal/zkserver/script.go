@@ -1,7 +1,9 @@
 package zkserver
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,10 +58,7 @@ func (s *Script) Run(args []string) int {
 	case "stop":
 		return s.stop()
 	case "restart":
-		if code := s.stop(); code != 0 {
-			return code
-		}
-		return s.start(err == nil)
+		return s.restart()
 	case "print-cmd":
 		s.printCommand()
 		return 0
@@ -116,7 +115,7 @@ func (s *Script) printCommand() {
 	for i, word := range words {
 		words[i] = `"` + word + `"`
 	}
-	s.say(`%s > "%s" 2>&1 < /dev/null`, strings.Join(words, " "), s.outPath())
+	s.say(`%s >> "%s" 2>&1 < /dev/null`, strings.Join(words, " "), s.outPath())
 }
 
 // start starts the server as a process of its own and watches it for a moment.
@@ -131,7 +130,7 @@ func (s *Script) start(readable bool) int {
 		s.say("FAILED TO START")
 		return 1
 	}
-	server, err := s.launch()
+	server, before, err := s.launch()
 	if err != nil {
 		s.say("SERVER DID NOT START")
 		s.warn("%v", err)
@@ -140,11 +139,12 @@ func (s *Script) start(readable bool) int {
 	if err := os.WriteFile(pidFile, []byte(fmt.Sprint(server.Process.Pid)), 0o644); err != nil {
 		s.say("FAILED TO WRITE PID")
 		s.warn("%v", err)
+		s.abandon(server)
 		return 1
 	}
 	if ended(server.Process.Pid, startWatch) {
 		s.say("FAILED TO START")
-		s.warn("the reason is in %s", s.outPath())
+		s.tellOutput(before)
 		return 1
 	}
 	s.say("STARTED")
@@ -156,21 +156,87 @@ func (s *Script) start(readable bool) int {
 	return 0
 }
 
-// launch starts holt serve in a session of its own, so that it gets no signals of
-// this terminal.
-func (s *Script) launch() (*exec.Cmd, error) {
-	out, err := os.Create(s.outPath())
+// abandon ends a server that was started and whose pid nobody would find.
+func (s *Script) abandon(server *exec.Cmd) {
+	if err := signalProcess(server.Process.Pid); err != nil {
+		s.warn("%v", err)
+	}
+	if !ended(server.Process.Pid, stopWait) {
+		s.warn("process %d has not ended after %v", server.Process.Pid, stopWait)
+	}
+}
+
+// restart stops the server and starts it again, unless the new one could not start: an operator who
+// has made a mistake keeps the server that runs.
+func (s *Script) restart() int {
+	var report bytes.Buffer
+	if code := s.Check(s.serveArgs()[1:], s.environ(), &report); code != 0 {
+		fmt.Fprint(s.Stdout, "Restarting zookeeper ... ")
+		s.say("FAILED TO RESTART")
+		s.warn("%s", bytes.TrimRight(report.Bytes(), "\n"))
+		if pid, err := readPID(s.env["ZOOPIDFILE"]); err == nil && alive(pid) {
+			s.warn("process %d was not stopped and goes on as before: mend the configuration and restart again", pid)
+		}
+		return 1
+	}
+	if code := s.stop(); code != 0 {
+		return code
+	}
+	return s.start(true)
+}
+
+// outLinesMax is how much of the output of a server that did not start is shown.
+const outLinesMax = 12
+
+// tellOutput shows the end of what a server said that did not start. before is how much was there when it began.
+func (s *Script) tellOutput(before int64) {
+	text, err := readFrom(s.outPath(), before) // the server has ended, and wrote no more than a start says
+	if err != nil {
+		s.warn("%v", err)
+		return
+	}
+	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	if n := len(lines) - outLinesMax; n > 0 {
+		lines = lines[n:]
+		s.warn("the last lines of %s:", s.outPath())
+	}
+	for _, line := range lines {
+		s.warn("%s", line)
+	}
+}
+
+func readFrom(path string, offset int64) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close() // nothing was written
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(f)
+}
+
+// launch starts holt serve in a session of its own, so that it gets no signals of
+// this terminal. before is how much was in the file of its output already: that stays, since
+// it may say why the last one ended, and whoever rotates the file may cut it off.
+func (s *Script) launch() (server *exec.Cmd, before int64, err error) {
+	out, err := os.OpenFile(s.outPath(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, 0, err
+	}
 	defer out.Close() // the child has its own
+	info, err := out.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
 	cmd := exec.Command(s.Executable, s.serveArgs()...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.environ(), out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return cmd, nil
+	return cmd, info.Size(), nil
 }
 
 func (s *Script) stop() int {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	                          flags; without input none is there
 //	run [NAME=VALUE] ARGS     zkServer.sh with variables and arguments
 //	initialize ARGS           zkServer-initialize.sh
+//	servers                   how many run
 //	ls DIR                    the files below a directory
 //	cat PATTERN               the file of that name
 //
@@ -48,7 +50,8 @@ type world struct {
 const fakeServer = `#!/bin/sh
 echo "$@ JVMFLAGS=$JVMFLAGS"
 for cfg; do :; done
-grep -q no "$cfg" && exit 1
+grep -q loud "$cfg" && seq 1 20
+grep -q no "$cfg" && echo "it says no" && exit 1
 exec sleep 60
 `
 
@@ -90,6 +93,8 @@ func (w *world) handle(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "run", "initialize":
 		return w.run(d.Cmd, words)
+	case "servers":
+		return fmt.Sprintln(children(t))
 	case "ls":
 		return w.list(words[0])
 	case "cat":
@@ -125,6 +130,18 @@ func (w *world) run(command string, words []string) string {
 			}
 			return 3
 		},
+		Check: func(args, _ []string, report io.Writer) int {
+			text, err := os.ReadFile(args[len(args)-1])
+			if err != nil {
+				fmt.Fprintln(report, err)
+				return 2
+			}
+			if strings.Contains(string(text), "no") {
+				fmt.Fprintln(report, "it says no")
+				return 2
+			}
+			return 0
+		},
 		Ask: func(addr, word string, flags []string) (string, error) {
 			if flags != nil {
 				addr += " " + strings.Join(flags, " ")
@@ -144,6 +161,22 @@ func (w *world) run(command string, words []string) string {
 	}
 	fmt.Fprintf(&out, "exit code %d\n", code)
 	return w.clean(out.String())
+}
+
+// children counts the processes that this one started and that run.
+func children(t *testing.T) int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, child := 0, regexp.MustCompile(fmt.Sprintf(`\) [^Z] %d `, os.Getpid()))
+	for _, path := range stats {
+		if stat, err := os.ReadFile(path); err == nil && child.Match(stat) {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) clean(text string) string {
