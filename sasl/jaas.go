@@ -75,6 +75,16 @@ func ParseJAASFile(text string) (map[string][]LoginModule, error) {
 	}
 }
 
+// JAASError is what is wrong with a JAAS configuration, and the line where that shows.
+type JAASError struct {
+	Line int
+	Text string
+}
+
+func (e *JAASError) Error() string {
+	return fmt.Sprintf("JAAS configuration, line %d: %s", e.Line, e.Text)
+}
+
 type jaasKind uint8
 
 const (
@@ -91,7 +101,7 @@ type jaasScanner struct {
 
 func (s *jaasScanner) errorf(format string, args ...any) error {
 	line := 1 + strings.Count(s.text[:min(s.pos, len(s.text))], "\n")
-	return fmt.Errorf("JAAS configuration, line %d: %s", line, fmt.Sprintf(format, args...))
+	return &JAASError{Line: line, Text: fmt.Sprintf(format, args...)}
 }
 
 // module reads an entry whose first word was read.
@@ -120,7 +130,10 @@ func (s *jaasScanner) module(class string, kind jaasKind) (LoginModule, error) {
 			return m, s.errorf("an = is missing after %s", key)
 		}
 		value, kind := s.next()
-		if kind != jaasWord {
+		switch {
+		case kind == jaasBad:
+			return m, s.errorf("the value of %s has a quotation mark at its beginning and none at its end", key)
+		case kind != jaasWord:
 			return m, s.errorf("the value of %s is missing", key)
 		}
 		m.Options[key] = value
@@ -147,9 +160,10 @@ func (s *jaasScanner) next() (string, jaasKind) {
 	return s.text[start:s.pos], jaasWord
 }
 
+// quoted reads to the end of the quotes, which have to be in one line, as for Java.
 func (s *jaasScanner) quoted(quote byte) (string, jaasKind) {
 	var b strings.Builder
-	for s.pos++; s.pos < len(s.text); s.pos++ {
+	for s.pos++; s.pos < len(s.text) && s.text[s.pos] != '\n'; s.pos++ {
 		switch c := s.text[s.pos]; {
 		case c == quote:
 			s.pos++

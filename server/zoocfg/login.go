@@ -2,6 +2,7 @@ package zoocfg
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,7 +64,12 @@ func (r *reader) finishSASL() {
 	}
 	sections, err := sasl.ParseJAASFile(string(text))
 	if err != nil {
-		r.errs = append(r.errs, &Error{File: r.jaasFile, Cause: err.Error(), Remedy: `write NAME { CLASS required name="value" ...; };`})
+		wrong := &Error{File: r.jaasFile, Cause: err.Error(), Remedy: `write NAME { CLASS required name="value" ...; };`}
+		var at *sasl.JAASError
+		if errors.As(err, &at) {
+			wrong.Line, wrong.Cause = at.Line, at.Text
+		}
+		r.errs = append(r.errs, wrong)
 		return
 	}
 	r.jaasRead = sections

@@ -2,13 +2,15 @@ package zoocfg
 
 import (
 	"errors"
+	"fmt"
 
+	"holt/sasl/gssapi"
 	"holt/server"
 	"holt/server/secure"
 )
 
-// CheckStores reads the key and trust stores that a member with this configuration opens at
-// its start, which Read does not: those of a side that uses no TLS may be anything. The error
+// CheckStores reads the key and trust stores, and the keytab, that a member with this configuration
+// opens at its start, which Read does not: those of a side that uses no TLS may be anything. The error
 // joins an *Error for each that is of no use, about the line that names it.
 func (res *Result) CheckStores() error {
 	var errs []error
@@ -18,6 +20,21 @@ func (res *Result) CheckStores() error {
 			errs = append(errs, &Error{File: p.file, Line: p.line, Cause: key + ": " + err.Error()})
 		}
 	})
+	keytab := func(principal, path string) {
+		if path == "" {
+			return
+		}
+		if _, err := gssapi.NewAcceptor(principal, path); err != nil {
+			errs = append(errs, &Error{File: res.given["java.security.auth.login.config"].value, Cause: "Krb5LoginModule: " + err.Error(),
+				Remedy: fmt.Sprintf("have kadmin write the keys: ktadd -k %s %s; and have this user read them", path, principal)})
+		}
+	}
+	if login := res.Config.SASL; login != nil {
+		keytab(login.Principal, login.Keytab)
+	}
+	if login := res.Config.PeerLogin; login != nil {
+		keytab(login.Principal, login.Keytab)
+	}
 	return errors.Join(errs...)
 }
 

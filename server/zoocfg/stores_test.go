@@ -12,6 +12,11 @@ import (
 
 func TestCheckStores(t *testing.T) {
 	const stores = "../../wire/keystore/testdata/"
+	jaas := filepath.Join(t.TempDir(), "jaas.conf")
+	text := "Server { com.sun.security.auth.module.Krb5LoginModule required keyTab=\"none.keytab\" principal=\"zookeeper/h@R\"; };"
+	if err := os.WriteFile(jaas, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct{ lines, want string }{
 		{"", ""},
 		{"ssl.keyStore.location=none.jks", ""}, // nobody uses it
@@ -22,6 +27,8 @@ func TestCheckStores(t *testing.T) {
 			"zoo.cfg:2: ssl.keyStore.location: key store " + stores + "key.jks: the password does not open it\n" +
 				"zoo.cfg:4: ssl.trustStore.location: trust store: open none.pem: no such file or directory\n" +
 				"zoo.cfg:5: ssl.quorum.keyStore.location: key store " + stores + "member.pem: no private key in it"},
+		{"java.security.auth.login.config=" + jaas, jaas + ": Krb5LoginModule: read keytab: stat none.keytab: no such file or directory; " +
+			"have kadmin write the keys: ktadd -k none.keytab zookeeper/h@R; and have this user read them"},
 	} {
 		name := filepath.Join(t.TempDir(), "zoo.cfg")
 		if err := os.WriteFile(name, []byte("dataDir=/d\n"+tc.lines+"\n"), 0o600); err != nil {
