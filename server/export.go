@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"holt/server/admin"
 	"holt/wire/metric"
 )
@@ -53,6 +55,7 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 	e.counter("response_bytes", "bytes of replies", bytes.out)
 	e.counter("watch_bytes", "bytes of notifications", bytes.watch)
 	s.exportTLS(e)
+	s.exportDisks(e)
 	s.exportWatches(e)
 	s.exportAudit(e)
 	s.exportSnapshots(e)
@@ -68,6 +71,20 @@ func (s *Server) Metrics(visit func(*admin.Metric)) {
 		s.exportLog(e)
 		s.exportPeers(e)
 	}
+}
+
+// exportDisks shows what is left of the disks: a full one ends the member.
+func (s *Server) exportDisks(e exporter) {
+	show := func(name, help string, bytes func(vfs.DiskUsage) uint64) {
+		for _, dir := range [...]struct{ key, path string }{{"dataDir", s.cfg.DataDir}, {"dataLogDir", s.cfg.LogDir}} {
+			if usage, err := s.cfg.FS.GetDiskUsage(dir.path); err == nil { // else it is not known, as of a file system in memory
+				e.visit(&admin.Metric{Name: name, Help: help, Label: "dir", LabelValue: dir.key, Kind: admin.Gauge, Value: float64(bytes(usage))})
+			}
+		}
+	}
+	show("holt_disk_available_bytes", "bytes that this member may still write to the file system of a directory",
+		func(u vfs.DiskUsage) uint64 { return u.AvailBytes })
+	show("holt_disk_bytes", "bytes of the file system of a directory", func(u vfs.DiskUsage) uint64 { return u.TotalBytes })
 }
 
 // exportStages shows the way of a write from its receipt to its reply, part by part: but for queue, what is

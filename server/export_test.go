@@ -143,3 +143,21 @@ func TestWhatIsMeasured(t *testing.T) {
 		}
 	}
 }
+
+// TestDiskMetrics: what is left of the disk of each directory, all samples of a name together.
+func TestDiskMetrics(t *testing.T) {
+	s := newServer(t, func(cfg *Config) { cfg.FS, cfg.DataDir, cfg.LogDir = vfs.Default, t.TempDir(), t.TempDir() })
+	var got []string
+	s.Metrics(func(m *admin.Metric) {
+		if strings.HasPrefix(m.Name, "holt_disk_") {
+			got = append(got, m.Name+" "+m.LabelValue)
+			if m.Value < 1<<20 {
+				t.Errorf("%s of %s is %v", m.Name, m.LabelValue, m.Value)
+			}
+		}
+	})
+	want := "[holt_disk_available_bytes dataDir holt_disk_available_bytes dataLogDir holt_disk_bytes dataDir holt_disk_bytes dataLogDir]"
+	if fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"holt/server/admin"
 	"holt/server/secure"
 	"holt/server/secure/securetest"
 	"holt/wire"
@@ -82,6 +83,13 @@ func TestAdminServerOverTLS(t *testing.T) {
 			if code, text := askOver(ask.client, ask.scheme+"://"+at+"/commands/ruok", ""); code != ask.want || code == 200 && !strings.Contains(text, `"command" : "ruok"`) {
 				t.Errorf("port of kind %d, certificate needed %v, %s: %d %s, want %d", tc.kind, tc.need, name, code, text, ask.want)
 			}
+		}
+		ends := false
+		s.Metrics(func(m *admin.Metric) {
+			ends = ends || m.Name == "holt_tls_certificate_end_seconds" && m.LabelValue == "admin"
+		})
+		if ends != (tc.kind != AdminPlain) {
+			t.Errorf("port of kind %d: when its certificate ends is among the metrics: %v", tc.kind, ends)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -283,6 +283,7 @@ func (s *Server) exportTLS(e exporter) {
 	e.gauge("non_mtls_local_conn_count", "connections without TLS from this machine, while clients may use it", s.metrics.PlainLocal.Load())
 	exportEnd(e, "clients", s.security.source)
 	exportEnd(e, "members", s.security.peerSource)
+	exportEnd(e, "admin", s.security.adminSource)
 	s.exportRevocation(e)
 }
 
@@ -314,7 +315,7 @@ func exportEnd(e exporter, whose string, source *secure.Source) {
 		return
 	}
 	if end, ok := source.Expires(); ok {
-		e.visit(&admin.Metric{Name: "holt_tls_certificate_end_seconds", Help: "Unix time at which this member's certificate ends, for clients and for members",
+		e.visit(&admin.Metric{Name: "holt_tls_certificate_end_seconds", Help: "Unix time at which this member's certificate ends, for clients, for members and for the AdminServer",
 			Label: "for", LabelValue: whose, Kind: admin.Gauge, Value: float64(end.Unix())})
 	}
 }

@@ -247,10 +247,10 @@ func TestHowToMonitor(t *testing.T) {
 		text := regexp.MustCompile(`\{[^}]*\}|\([a-z, ]*\) \(|\[[0-9]+[mh]\]`).ReplaceAllString(rule[1], " (")
 		for _, name := range regexp.MustCompile(`[a-z][a-z_]+[a-z]`).FindAllString(text, -1) {
 			switch name {
-			case "up", "max", "sum", "by", "rate", "increase", "floor", "and", "histogram_quantile":
+			case "up", "max", "sum", "by", "rate", "increase", "floor", "and", "or", "count", "time", "predict_linear", "histogram_quantile":
 				continue
-			case "synced_followers", "quorum_size", "holt_peer_lag_entries":
-				continue // of ensembles
+			case "synced_followers", "quorum_size", "holt_peer_lag_entries", "holt_tls_certificate_end_seconds":
+				continue // of ensembles, and of TLS
 			}
 			if !strings.Contains(shown, "\n# TYPE "+strings.TrimSuffix(name, "_bucket")+" ") {
 				t.Errorf("%s asks for %s, which is not among the metrics", rule[1], name)
