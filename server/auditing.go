@@ -16,9 +16,12 @@ import (
 )
 
 // This file decides what is an event of the audit log: the writes of this member's
-// clients when they are applied, the ephemeral nodes that go with any session, restores that
-// this member was asked for, start and stop. Without an audit log it costs a comparison per write.
+// clients when they are applied, the ephemeral nodes that go with any session, logins that failed,
+// snapshots and restores that its AdminServer was asked for, start and stop. Without an audit log it
+// costs a comparison per write.
 // ZooKeeper: AuditHelper, DataTree.deleteNodes
+//
+// Differs from ZooKeeper, which records neither logins nor what its AdminServer does.
 
 // openAudit opens the audit log, if one is wanted.
 func (s *Server) openAudit() error {
@@ -81,12 +84,21 @@ func (s *Server) auditResult(c *conn, cmd *apply.Command, res *apply.Result) {
 	}
 }
 
-// auditRestore records a restore of the ensemble's state that was asked for by a request whose credentials were good.
-func (s *Server) auditRestore(r *http.Request, err error) {
+// auditLogin records a login of a client that failed.
+func (s *Server) auditLogin(c *conn, scheme, cause string) {
 	if s.audit == nil {
 		return
 	}
-	e := audit.Event{Operation: audit.Restore, Result: audit.Success}
+	s.audit.Record(audit.Event{Session: c.sessionID(), User: audit.Users(latestFirst(c.ids())), IP: c.host,
+		Operation: audit.Login, Scheme: scheme, Cause: cause, Result: audit.Failure})
+}
+
+// auditAdmin records what came of a request for a protected command of the AdminServer, whoever asked.
+func (s *Server) auditAdmin(r *http.Request, command string, err error) {
+	if s.audit == nil {
+		return
+	}
+	e := audit.Event{Operation: command, Result: audit.Success}
 	if err != nil {
 		e.Result = audit.Failure
 	}

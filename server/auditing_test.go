@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"holt/wire"
 )
 
@@ -153,7 +156,7 @@ func auditedWork(t *testing.T, s *Server) (first, second string) {
 	return c.session.SessionID.String(), other.session.SessionID.String()
 }
 
-// TestAuditRestore: a restore leaves one line, whether or not it was made, with the name of who asked.
+// TestAuditRestore: a restore leaves one line, whether or not it was made or permitted, with the name of who asked.
 func TestAuditRestore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	cfg := newAuditConfig(t, path)
@@ -194,8 +197,75 @@ func TestAuditRestore(t *testing.T) {
 		}
 	}
 	const head, fields = "o.a.z.a.Slf4jAuditLogger: ", "user=super,127.0.0.1\tip=127.0.0.1\toperation=restore\tresult="
-	want := []string{"ERROR " + head + fields + "failure", "INFO " + head + fields + "success"}
+	nobody := strings.Replace(fields, "super,", "", 1)
+	want := []string{"ERROR " + head + fields + "failure", "ERROR " + head + nobody + "failure", "INFO " + head + fields + "success"}
 	if !slices.Equal(got, want) {
 		t.Errorf("lines %q, want %q", got, want)
+	}
+}
+
+// TestAuditLogins: logins that failed leave a line, and so do snapshots that the AdminServer was asked for.
+func TestAuditLogins(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.log")
+	cfg := newAuditConfig(t, path)
+	cfg.AdminAddr, cfg.AdminSnapshotIntervalMillis = "127.0.0.1:0", -1
+	withUsers(&cfg)
+	core, logs := observer.New(zap.WarnLevel)
+	cfg.Logger = zap.New(core)
+	s, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.Ready()
+	var want []string
+	fails := func(op wire.OpCode, req wire.Record, scheme, cause string) {
+		c := connect(t, s, wire.ConnectRequest{})
+		if op == wire.OpSASL {
+			c.saslLogin("bob", "wrong")
+		} else {
+			c.call(op, req, nil)
+		}
+		if !c.closed() {
+			t.Errorf("%s: the connection stays", scheme)
+		}
+		want = append(want, "session="+c.session.SessionID.String()+"\tuser=127.0.0.1\tip=127.0.0.1\toperation=login\tscheme="+scheme+"\tcause="+cause+"\tresult=failure")
+	}
+	fails(wire.OpSASL, nil, "sasl", `user "bob": wrong user or password`)
+	fails(wire.OpAuth, &wire.AuthPacket{Scheme: "x509"}, "x509", "the scheme x509 is switched off")
+	fails(wire.OpAuth, &wire.AuthPacket{Scheme: "no\tsuch"}, `no\tsuch`, `the scheme "no\tsuch" is not known here`)
+	for _, ask := range []struct {
+		authorization string
+		code          int
+		line          string
+	}{
+		{"", 401, "user=127.0.0.1\tip=127.0.0.1\toperation=snapshot\tresult=failure"},
+		{"nosuch x", 401, "user=127.0.0.1\tip=127.0.0.1\toperation=snapshot\tresult=failure"},
+		{"digest super:test", 200, "user=super,127.0.0.1\tip=127.0.0.1\toperation=snapshot\tresult=success"},
+	} {
+		if res, _ := askSnapshot(t, s, "", ask.authorization); res.StatusCode != ask.code {
+			t.Errorf("%q: status %d, want %d", ask.authorization, res.StatusCode, ask.code)
+		}
+		want = append(want, ask.line)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if n := s.metrics.AuthFailed.Load(); n != 5 {
+		t.Errorf("auth_failed_count is %d, want 5", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, line := range fileLines(t, path) {
+		if _, message, _ := strings.Cut(line, ": "); strings.Contains(message, "operation=login") || strings.Contains(message, "operation=snapshot") {
+			got = append(got, message)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("lines\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for message, n := range map[string]int{"SASL login failed": 1, "login failed": 2, "AdminServer: snapshot refused": 1} {
+		if got := logs.FilterMessage(message).Len(); got != n {
+			t.Errorf("%d lines %q in the log, want %d: %v", got, message, n, logs.All())
+		}
 	}
 }

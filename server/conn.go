@@ -265,14 +265,19 @@ func (c *conn) handleAuth(h wire.RequestHeader, d *wire.Decoder) (bool, error) {
 	if code == wire.ErrBadArguments {
 		return false, errOtherEnsemble
 	}
-	if code == wire.OK && !c.addIdentities(ids) {
-		code = wire.ErrAuthFailed
+	cause, remedy := "", ""
+	if code != wire.OK {
+		cause, remedy = c.srv.auth.Refusal(p.Scheme)
+	} else if !c.addIdentities(ids) {
+		code, cause, remedy = wire.ErrAuthFailed, errIdentities.Error(), "have it log in once and not with each request"
 	}
 	c.replyAside(h.Xid, 0, code, nil)
 	if code == wire.OK {
 		return true, nil
 	}
 	c.srv.metrics.AuthFailed.Inc()
+	c.srv.security.complaints.Tell("login failed", c.nc.RemoteAddr(), cause, remedy)
+	c.srv.auditLogin(c, p.Scheme, cause)
 	c.out.closeAfterFlush()
 	c.out.flush()
 	return false, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"holt/server/admin"
+	"holt/server/audit"
 	"holt/server/secure"
 	"holt/wire"
 )
@@ -76,7 +78,7 @@ func (s *Server) serveOperators() {
 		s.http = append(s.http, admin.ServeHTTP(s.metricsOn, admin.HTTPConfig{Source: s, Metrics: true, BareMetrics: s.cfg.MetricsBare, Logger: log}))
 	}
 	if s.adminOn != nil {
-		s.commands = admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize, Snapshots: s.snapshotConfig()})
+		s.commands = admin.NewCommands(admin.CommandsConfig{Words: s.words, Authorize: s.authorize, Refused: s.adminRefused, Snapshots: s.snapshotConfig()})
 		s.http = append(s.http, admin.ServeHTTP(s.adminOn, admin.HTTPConfig{
 			Source:      s,
 			Commands:    s.commands,
@@ -90,7 +92,7 @@ func (s *Server) serveOperators() {
 func (s *Server) snapshotConfig() admin.SnapshotConfig {
 	cfg := admin.SnapshotConfig{Interval: time.Duration(max(s.cfg.AdminSnapshotIntervalMillis, 0)) * time.Millisecond}
 	if !s.cfg.AdminSnapshotDisabled {
-		cfg.Take = s.takeSnapshot
+		cfg.Take = s.snapshotAsked
 	}
 	if !s.cfg.AdminRestoreDisabled {
 		cfg.Restore = s.restoreAsked
@@ -120,12 +122,30 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.adminOn.Addr()
 }
 
+// snapshotAsked serves the command snapshot.
+func (s *Server) snapshotAsked(r *http.Request) (admin.Snapshot, error) {
+	snapshot, err := s.takeSnapshot()
+	s.auditAdmin(r, audit.Snapshot, err)
+	return snapshot, err
+}
+
+// adminRefused tells of a request for a protected command of somebody who may not. Whoever tries passwords shows in
+// the log, the audit log and auth_failed_count.
+func (s *Server) adminRefused(r *http.Request, command, text string) {
+	s.metrics.AuthFailed.Inc()
+	s.auditAdmin(r, command, errors.New(text))
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return // a request that came over no socket
+	}
+	s.security.complaints.Tell("AdminServer: "+command+" refused", net.TCPAddrFromAddrPort(remote), text,
+		"have it send an Authorization header, as digest super:PASSWORD, of somebody with all permissions on /")
+}
+
 // restoreAsked serves the command restore.
-//
-// Differs from ZooKeeper, whose audit log says nothing of it.
 func (s *Server) restoreAsked(r *http.Request, snapshot io.Reader) (wire.Zxid, error) {
 	zxid, err := s.restoreSnapshot(r.Context(), snapshot)
-	s.auditRestore(r, err)
+	s.auditAdmin(r, audit.Restore, err)
 	return zxid, err
 }
 

@@ -67,6 +67,7 @@ func (c *conn) saslFailed(xid wire.Xid, err error) bool {
 	if !c.login.failed {
 		c.login.failed = true
 		c.srv.metrics.AuthFailed.Inc()
+		c.srv.auditLogin(c, "sasl", err.Error())
 		c.srv.log.Warn("SASL login failed", zap.String("remote", c.remote), zap.Stringer("session", c.sessionID()), zap.Error(err))
 	}
 	required := slices.Contains(c.srv.cfg.EnforceAuthSchemes, "sasl")

@@ -30,6 +30,9 @@ type CommandsConfig struct {
 	// command: scheme and credentials are the two words of its Authorization
 	// header, credentials nil if there was one word. Default: nobody may.
 	Authorize func(r *http.Request, scheme string, credentials []byte) Access
+	// Refused is told of each request for a protected command that is refused for its credentials, with
+	// the text of the refusal. Default: nobody is.
+	Refused func(r *http.Request, command, text string)
 	// Snapshots is about the commands snapshot and restore.
 	Snapshots SnapshotConfig
 }
@@ -40,6 +43,7 @@ type Commands struct {
 	words     *Words
 	src       Source
 	authorize func(r *http.Request, scheme string, credentials []byte) Access
+	refused   func(r *http.Request, command, text string)
 	byName    map[string]*command // by primary name and alias; read only
 	primary   []string            // sorted
 
@@ -87,10 +91,13 @@ func (p problem) Error() string { return string(p) }
 
 // NewCommands returns the commands of the member that cfg.Words answers for.
 func NewCommands(cfg CommandsConfig) *Commands {
-	c := &Commands{words: cfg.Words, src: cfg.Words.src, authorize: cfg.Authorize, byName: map[string]*command{},
+	c := &Commands{words: cfg.Words, src: cfg.Words.src, authorize: cfg.Authorize, refused: cfg.Refused, byName: map[string]*command{},
 		snapshotConfig: cfg.Snapshots, limit: limiter{interval: cfg.Snapshots.Interval}, restoreLimit: limiter{interval: cfg.Snapshots.Interval}}
 	if c.authorize == nil {
 		c.authorize = func(*http.Request, string, []byte) Access { return NotAuthenticated }
+	}
+	if c.refused == nil {
+		c.refused = func(*http.Request, string, string) {}
 	}
 	for _, cmd := range commandTable() {
 		for _, name := range cmd.names {

@@ -64,6 +64,7 @@ func (s *commandServer) serveCommand(w http.ResponseWriter, r *http.Request, nam
 	}
 	if cmd.protected {
 		if status, text := c.permitted(r); status != 0 {
+			c.refused(r, cmd.names[0], text)
 			send(w, status, failure(name, text))
 			return
 		}

@@ -30,9 +30,9 @@ type Snapshot interface {
 
 // SnapshotConfig says how the commands snapshot and restore behave.
 type SnapshotConfig struct {
-	// Take returns a snapshot of now; nil: the command is disabled
+	// Take returns a snapshot of now, which r asks for; nil: the command is disabled
 	// [admin.snapshot.enabled=false].
-	Take func() (Snapshot, error)
+	Take func(r *http.Request) (Snapshot, error)
 	// Restore puts the snapshot that it reads, the body of r, in the place of the ensemble's state, and returns the
 	// zxid of that. An error of it is told to the client. nil: the command is disabled [admin.restore.enabled=false].
 	Restore func(r *http.Request, snapshot io.Reader) (wire.Zxid, error)
@@ -99,7 +99,7 @@ func (c *Commands) snapshot(w http.ResponseWriter, r *http.Request, q *question)
 		return
 	}
 	defer func() { c.snapshots.Nanos.Observe(int64(time.Since(began))) }()
-	s, err := c.snapshotConfig.Take()
+	s, err := c.snapshotConfig.Take(r)
 	if err != nil {
 		c.snapshotFails(w, err)
 		return

@@ -45,7 +45,7 @@ func TestSnapshotStatuses(t *testing.T) {
 	taken := make(chan *fakeSnapshot, 1) // those that were taken
 	words := NewWords(WordsConfig{Source: recorded(Standalone)})
 	c := NewCommands(CommandsConfig{Words: words, Authorize: func(*http.Request, string, []byte) Access { return Granted },
-		Snapshots: SnapshotConfig{Take: func() (Snapshot, error) {
+		Snapshots: SnapshotConfig{Take: func(*http.Request) (Snapshot, error) {
 			if takeErr != nil {
 				return nil, takeErr
 			}

@@ -19,7 +19,9 @@ const (
 	SetACL          = "setAcl"
 	Multi           = "multiOperation" // one that failed; else its parts are told
 	Reconfig        = "reconfig"
-	Restore         = "restore" // of the ensemble's state; not in ZooKeeper
+	Restore         = "restore"  // of the ensemble's state; not in ZooKeeper
+	Snapshot        = "snapshot" // by the AdminServer; not in ZooKeeper
+	Login           = "login"    // one that failed; not in ZooKeeper
 	EphemeralDelete = "ephemeralZNodeDeletionOnSessionCloseOrExpire"
 )
 
@@ -49,7 +51,9 @@ type Event struct {
 	Znode     string
 	ZnodeType string
 	ACL       string
-	Result    Result
+	// Scheme and Cause are about a login that failed.
+	Scheme, Cause string
+	Result        Result
 }
 
 // AppendTo appends the line as the original's usual layout has it, with its line end.
@@ -84,6 +88,8 @@ func (e *Event) AppendMessage(b []byte) []byte {
 	add("znode", e.Znode)
 	add("znode_type", e.ZnodeType)
 	add("acl", e.ACL)
+	add("scheme", e.Scheme)
+	add("cause", e.Cause)
 	add("result", string(e.Result))
 	return b
 }

@@ -100,6 +100,23 @@ func (r *Registry) Authenticate(scheme string, credentials []byte) ([]wire.Ident
 	return nil, wire.ErrAuthFailed
 }
 
+// Refusal says why Authenticate and Certificate refuse the credentials of a scheme, and what to do.
+func (r *Registry) Refusal(scheme string) (cause, remedy string) {
+	switch {
+	case scheme == "digest" && r.cfg.DigestDisabled:
+		return "the scheme digest is switched off", "have the client log in by another, or set DigestAuthenticationProvider.enabled=true"
+	case scheme == "digest":
+		return "no credentials came with the scheme digest", "have the client send user:password"
+	case scheme == "x509" && r.cfg.X509:
+		return "the client has shown no certificate", "give it one, and have it connect to secureClientPort"
+	case scheme == "x509":
+		return "the scheme x509 is switched off", "set ssl.keyStore.location and ssl.trustStore.location"
+	case scheme == "sasl":
+		return "the scheme sasl takes no credentials but by a login of SASL's own", "have the client log in by a JAAS file"
+	}
+	return fmt.Sprintf("the scheme %.60q is not known here", scheme), "have the client use digest, x509 or SASL"
+}
+
 // Certificate is Authenticate by the scheme x509, whose credentials are the client's
 // certificate: TLS has verified it, and this is its subject, "" without one. ZooKeeper: X509AuthenticationProvider.
 func (r *Registry) Certificate(subject string) ([]wire.Identity, wire.ErrCode) {
