@@ -58,12 +58,12 @@ test-suites: ## the tests of kazoo and go-zookeeper, Curator's recipes, Patroni;
 test-input: ## lying lengths, random bytes, clients that never read, 10,000 connections, half TLS, slow HTTP, bad tokens; on every port
 	$(GO) test -count 1 -timeout 15m ./compat/badinput -target=holt
 
-test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked
-	$(GO) test -count 1 -timeout 25m -v ./compat/history -run TestKillsUnderLoad -target=holt
+test-kills: ## kill -9 of leader, follower, all three under load, 30 rounds; histories are checked; and at each step of a restore
+	$(GO) test -count 1 -timeout 25m -v ./compat/history -run 'TestKillsUnderLoad|TestKillsInRestores|TestKillsAtStepsOfRestores' -target=holt
 
 test-reconfig: ## members come and go: answers, files and events as Apache ZooKeeper's, all members replaced under load, kill -9 at each step of a change and at random moments, a rolling upgrade and the way back; CHANGES (12), SEED repeats
 	$(GO) test -count 1 -timeout 3m -v ./compat/reconfig -target=holt
-	$(GO) test -count 1 -timeout 12m -v ./compat/history -target=holt -run 'TestEveryMemberIsReplaced|TestKillsInChanges|TestKillsAtStepsOfChanges|TestHandOver|TestRollingUpgrade|TestKillsInRestores' -changes=$(or $(CHANGES),12) -seed=$(or $(SEED),0)
+	$(GO) test -count 1 -timeout 12m -v ./compat/history -target=holt -run 'TestEveryMemberIsReplaced|TestKillsInChanges|TestKillsAtStepsOfChanges|TestHandOver|TestRollingUpgrade' -changes=$(or $(CHANGES),12) -seed=$(or $(SEED),0)
 
 test-disks: ## a full disk and one that fails (as root): the member stops with exit code 3, nothing is lost
 	$(GO) test -count 1 -timeout 15m -v ./compat/diskfault -target=holt

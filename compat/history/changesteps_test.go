@@ -82,10 +82,13 @@ func beside(names ...string) func(*stepRound, *ensemble.Member) []string {
 }
 
 // raftLog is the file to which the next entries of a member's log go.
-func raftLog(r *stepRound, m *ensemble.Member) []string {
+func raftLog(r *stepRound, m *ensemble.Member) []string { return logFiles(r.t, m) }
+
+func logFiles(t *testing.T, m *ensemble.Member) []string {
+	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(m.DataDir(), "raft", "log", "*.log"))
 	if err != nil || len(logs) == 0 {
-		r.t.Fatalf("member %d has no log in %s: %v", m.ID(), m.DataDir(), err)
+		t.Fatalf("member %d has no log in %s: %v", m.ID(), m.DataDir(), err)
 	}
 	return logs
 }
@@ -159,7 +162,11 @@ func (r *stepRound) run(step *changeStep) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	reached := r.await(step, victims[0])
+	at := killStep{name: step.name, line: step.line}
+	if step.line == "" {
+		at.point = ensemble.KillPoint{Calls: step.calls, Paths: step.paths(r, victims[0])}
+	}
+	reached := at.await(r.ctx, r.t, victims[0])
 	done := make(chan error, 1)
 	go func() { done <- r.askOver(conn, add, remove) }()
 	reached()
@@ -195,48 +202,54 @@ func (r *stepRound) run(step *changeStep) {
 	r.t.Logf("%-28s add %d, remove %d, killed %d; first answer %v, new after the restart: %v, then %v", step.name, len(add), len(remove), len(victims), first, isNew, took.Round(time.Millisecond))
 }
 
+// killStep is a moment at which a member is killed: when it has logged a line, or at a point.
+type killStep struct {
+	name, line string
+	point      ensemble.KillPoint
+}
+
 // await prepares for a member to be killed at the step. What it returns waits until it is.
-func (r *stepRound) await(step *changeStep, m *ensemble.Member) (reached func()) {
-	r.t.Helper()
+func (step killStep) await(ctx context.Context, t *testing.T, m *ensemble.Member) (reached func()) {
+	t.Helper()
 	if step.line != "" {
 		log, err := os.Open(m.LogPath())
 		if err != nil {
-			r.t.Fatal(err)
+			t.Fatal(err)
 		}
 		end, err := log.Seek(0, 2)
 		if err != nil {
-			r.t.Fatal(err)
+			t.Fatal(err)
 		}
 		return func() {
-			r.t.Helper()
+			t.Helper()
 			defer log.Close()
 			for text := make([]byte, 1<<20); ; {
 				n, _ := log.ReadAt(text, end) // to its end, which is an error
 				if bytes.Contains(text[:n], []byte(step.line)) {
 					break
 				}
-				if r.ctx.Err() != nil {
-					r.t.Fatalf("member %d does not come to: %s", m.ID(), step.name)
+				if ctx.Err() != nil {
+					t.Fatalf("member %d does not come to: %s", m.ID(), step.name)
 				}
 			}
 			if err := m.Kill(); err != nil {
-				r.t.Fatal(err)
+				t.Fatal(err)
 			}
 		}
 	}
-	trap, err := (ensemble.KillPoint{Calls: step.calls, Paths: step.paths(r, m)}).Set(m.PID())
+	trap, err := step.point.Set(m.PID())
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return func() {
-		r.t.Helper()
-		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
+		t.Helper()
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		if _, err := m.Wait(ctx); err != nil {
-			r.t.Fatalf("member %d does not come to: %s: %v, %v", m.ID(), step.name, err, trap.Close())
+			t.Fatalf("member %d does not come to: %s: %v, %v", m.ID(), step.name, err, trap.Close())
 		}
 		if err := trap.Close(); err != nil {
-			r.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }

@@ -25,9 +25,8 @@ func TestKillsInRestores(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	e := target.Start(t, ensemble.Config{Members: 3, Operators: true,
-		Settings: []string{"tickTime=500", "initLimit=20", "syncLimit=10", "maxSessionTimeout=60000", "admin.rateLimiterIntervalInMS=0"}})
-	r := restoring{t: t, ctx: ctx, e: e}
+	r := newRestoring(ctx, t)
+	e := r.e
 	leader := target.Leader(t, e)
 	var others []*ensemble.Member
 	for _, m := range e.Members() {
@@ -36,11 +35,7 @@ func TestKillsInRestores(t *testing.T) {
 		}
 	}
 	c := r.dial(others[0], client.Options{SessionTimeout: time.Minute})
-	r.do(c.Create(ctx, "/large", nil, wire.OpenACL(), wire.ModePersistent))
-	for i := range 80 {
-		r.do(c.Create(ctx, fmt.Sprint("/large/", i), bytes.Repeat([]byte{byte(i)}, 900_000), wire.OpenACL(), wire.ModePersistent))
-	}
-	r.do(c.Create(ctx, "/n", []byte("old"), wire.OpenACL(), wire.ModePersistent))
+	r.fill(c, 80)
 	r.do(c.Create(ctx, "/e", nil, wire.OpenACL(), wire.ModeEphemeral))
 	snapshot := r.snapshot(others[0])
 	r.change(c)
@@ -82,6 +77,26 @@ type restoring struct {
 	t   *testing.T
 	ctx context.Context
 	e   *ensemble.Ensemble
+
+	large int // nodes
+}
+
+func newRestoring(ctx context.Context, t *testing.T) *restoring {
+	t.Helper()
+	e := target.Start(t, ensemble.Config{Members: 3, Operators: true,
+		Settings: []string{"tickTime=500", "initLimit=20", "syncLimit=10", "maxSessionTimeout=60000", "admin.rateLimiterIntervalInMS=0"}})
+	return &restoring{t: t, ctx: ctx, e: e}
+}
+
+// fill makes what a restore brings back: large nodes, and one that change changes.
+func (r *restoring) fill(c *client.Conn, large int) {
+	r.t.Helper()
+	r.do(c.Create(r.ctx, "/large", nil, wire.OpenACL(), wire.ModePersistent))
+	for i := range large {
+		r.do(c.Create(r.ctx, fmt.Sprint("/large/", i), bytes.Repeat([]byte{byte(i)}, 900_000), wire.OpenACL(), wire.ModePersistent))
+	}
+	r.do(c.Create(r.ctx, "/n", []byte("old"), wire.OpenACL(), wire.ModePersistent))
+	r.large = large
 }
 
 func (r *restoring) do(_ string, err error) {
@@ -148,7 +163,7 @@ func (r *restoring) same(n, later string) {
 		if !strings.Contains(got, later) || later == "" && got != "" {
 			r.t.Errorf("member %d: /later: %q, want %q", m.ID(), got, later)
 		}
-		if names, err := c.GetChildren(r.ctx, "/large", false); err != nil || len(names) != 80 {
+		if names, err := c.GetChildren(r.ctx, "/large", false); err != nil || len(names) != r.large {
 			r.t.Errorf("member %d: %d large nodes, %v", m.ID(), len(names), err)
 		}
 		for range 150 { // for digests to be recorded
@@ -165,6 +180,7 @@ func (r *restoring) ask(m *ensemble.Member, method, command string, body []byte)
 	if err != nil {
 		return 0, nil, err
 	}
+	req.Close = true // it may end meanwhile
 	req.Header.Set("Authorization", "digest anybody:at-all") // on an open root
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
