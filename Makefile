@@ -101,7 +101,7 @@ bench-failover: ## how long 10,000 partitions on three brokers wait for a new co
 	$(GO) test -count 1 -timeout 5m -v ./compat/brokersuite -target=$(or $(KAFKA_TARGET),holt) -run TestFailover
 
 test-kafka-clients: ## eleven Kafka clients, unmodified, against three brokers; installs them; CLIENTS=kcat,sarama for some, BROKERS=kafka for the original
-	$(GO) test -count 1 -timeout 15m -v ./compat/kafkaclients -target=holt -run 'TestTable|TestClients|TestSecured' \
+	$(GO) test -count 1 -timeout 15m -v ./compat/kafkaclients -target=holt -run 'TestTable|TestClients|TestSecured|TestNearby' \
 	  -brokers=$(or $(BROKERS),holt) -clients=$(CLIENTS) -page=$(abspath $(PAGE))
 
 test-franz-go: ## the tests of franz-go's own package kgo against three brokers; BROKERS=kafka for the original

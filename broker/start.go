@@ -202,6 +202,7 @@ func (b *Broker) controllerConfig() controller.CoreConfig {
 	s := b.settings()
 	return controller.CoreConfig{
 		Unclean:          s.BrokerBool("unclean.leader.election.enable"),
+		RackAware:        rackAware(s.BrokerText("replica.selector.class")),
 		Rebalance:        s.BrokerBool("auto.leader.rebalance.enable"),
 		RebalancePercent: int(s.BrokerInt("leader.imbalance.per.broker.percentage")),
 		RebalanceEvery:   time.Duration(s.BrokerInt("leader.imbalance.check.interval.seconds")) * time.Second,

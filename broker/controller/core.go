@@ -25,6 +25,10 @@ type CoreConfig struct {
 	RebalancePercent int
 	RebalanceEvery   time.Duration
 
+	// RackAware is that consumers may read from followers (Kafka: replica.selector.class), who have
+	// to be told when one is gone: see view.shrink.
+	RackAware bool
+
 	// NoDelete has requests to delete topics dropped. (Kafka: delete.topic.enable=false)
 	NoDelete bool
 
@@ -236,9 +240,14 @@ func (c *Core) decidePartition(p *partition) {
 
 func (c *Core) viewOf(p *partition) *view {
 	return &view{
-		partition: p.Partition, unclean: c.unclean(p.topic.name), controller: c.cfg.Epoch,
+		partition: p.Partition, unclean: c.unclean(p.topic.name), controller: c.cfg.Epoch, read: c.cfg.RackAware && !internal(p.topic.name),
 		condition: func(r int32) condition { return c.conditionOf(p, r) },
 	}
+}
+
+// internal tells the topics that brokers read themselves, where they lead.
+func internal(topic string) bool {
+	return topic == "__consumer_offsets" || topic == "__transaction_state"
 }
 
 func (c *Core) conditionOf(p *partition, replica int32) condition {

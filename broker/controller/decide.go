@@ -22,6 +22,7 @@ type view struct {
 	condition  func(replica int32) condition
 	unclean    bool  // a leader from outside the ISR is better than none
 	controller int32 // epoch of the controller that decides
+	read       bool  // consumers may read from followers
 }
 
 // decide returns the state that a partition should have, and whether it differs
@@ -36,7 +37,7 @@ func (v *view) decide() (metadata.PartitionState, bool) {
 	isr := v.fitISR(v.partition.Replicas)
 	leader := v.partition.Leader
 	if leader != metadata.NoLeader && slices.Contains(isr, leader) {
-		return v.change(leader, isr, v.partition.Recovering)
+		return v.shrink(leader, isr)
 	}
 	if next, ok := v.first(v.partition.Replicas, isr); ok {
 		return v.elect(next, isr, false)
@@ -170,6 +171,18 @@ func (v *view) elect(leader int32, isr []int32, recovering bool) (metadata.Parti
 	return metadata.PartitionState{
 		Leader: leader, LeaderEpoch: v.partition.LeaderEpoch + 1, ISR: isr, ControllerEpoch: v.controller, Recovering: recovering,
 	}, true
+}
+
+// shrink is an ISR without those that are dead, restarted or leaving, of the leader that there is. Where a consumer may
+// be reading from one that is dead or leaving, the epoch moves on: clients ask a broker that is gone until the metadata
+// has another leader or epoch. (Kafka in ZooKeeper mode has it move on in any case.)
+func (v *view) shrink(leader int32, isr []int32) (metadata.PartitionState, bool) {
+	for _, r := range v.partition.ISR {
+		if v.read && !slices.Contains(isr, r) && v.condition(r) < restarted {
+			return v.elect(leader, isr, v.partition.Recovering)
+		}
+	}
+	return v.change(leader, isr, v.partition.Recovering)
 }
 
 // change keeps leader and epoch; nothing to do if the ISR stays too.

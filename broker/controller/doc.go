@@ -21,7 +21,7 @@
 //	leaving, or no replica         that a restarted one, then one that is leaving, then (if
 //	                               the topic says so) any; else none. Epoch + 1
 //	ISR with dead, restarted or    without them, but never without the last. Same epoch
-//	leaving members
+//	leaving members                Epoch + 1 if consumers may read from followers
 //	all of a reassignment's        target alone, in one multi with the topic's node. Epoch + 1
 //	target in the ISR
 //

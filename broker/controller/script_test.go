@@ -49,6 +49,8 @@ func (s *script) run(words []string) {
 		s.cfg.Unclean = true
 	case "rebalance": // leaderships return by themselves
 		s.cfg.Rebalance = true
+	case "rack-aware": // consumers may read from followers
+		s.cfg.RackAware = true
 	case "no-delete": // delete.topic.enable=false
 		s.cfg.NoDelete = true
 	case "start": // brokers

@@ -263,6 +263,7 @@ func (x *clusterRun) elect() {
 		if len(fit) == len(s.ISR) {
 			return
 		}
+		next.LeaderEpoch += x.r.Int32N(2) // as where consumers read from followers
 	case len(fit) > 0:
 		next.Leader, next.LeaderEpoch = fit[0], s.LeaderEpoch+1
 	case len(alive) > 0:

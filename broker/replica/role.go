@@ -26,8 +26,12 @@ func (r *replica) apply(p *metadata.Partition, image *metadata.Image) {
 }
 
 // ascend makes this broker the leader.
+//
+// One that has led in the epoch before goes on with what it has appended: nobody led between, and the producers that
+// wait are acknowledged in the new epoch.
 func (r *replica) ascend(p *metadata.Partition, image *metadata.Image) {
-	r.resign(func() {
+	goesOn := r.role == leading && p.LeaderEpoch == r.epoch+1
+	r.change(goesOn, func() {
 		end := r.log.EndOffset()
 		if err := r.log.AssignEpoch(p.LeaderEpoch, end); err != nil {
 			r.broken(err)
@@ -85,17 +89,26 @@ func (r *replica) submit(p *metadata.Partition) {
 
 // resign ends the replica's role, and has then begin another one while nobody acts. Whoever waits
 // here is answered.
-func (r *replica) resign(then func()) {
+func (r *replica) resign(then func()) { r.change(false, then) }
+
+// change is resign; if the replica goes on to lead, producers wait on.
+func (r *replica) change(goesOn bool, then func()) {
 	var w wakes
 	r.as.Lock()
 	was, epoch := r.role, r.epoch
 	r.role = idle
 	r.mu.Lock()
 	r.core = nil
-	w.acks, w.code = r.acks.all(), kerror.NotLeaderOrFollower
 	w.fetches, w.deletes = r.parkedLocked(), r.deletions
 	r.mu.Unlock()
 	then()
+	r.mu.Lock()
+	if goesOn && r.core != nil {
+		w.acks, w.code = r.acks.passed(r.core.hw), r.core.acknowledges()
+	} else {
+		w.acks, w.code = r.acks.all(), kerror.NotLeaderOrFollower
+	}
+	r.mu.Unlock()
 	r.as.Unlock()
 	if was == following {
 		r.set.follow.remove(r)

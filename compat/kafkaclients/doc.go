@@ -47,5 +47,8 @@
 // and without certificates of their own, and by SASL, to brokers that talk to each
 // other in the same way and ask an authorizer.
 //
+// TestNearby has consumers in Java, of librdkafka and in Go read from a follower in their
+// rack, until it is killed.
+//
 // Left out: the failure of a broker under load (see compat/brokerkills).
 package kafkaclients
