@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ type judgement struct {
 	wait   bool // look at it again later
 	plain  bool // propose it without a verdict: it will be refused, or ignored
 	code   wire.ErrCode
+	cause  string // of a code that is not OK, for the log
 	lines  string // of the members afterwards
 	change *quorum.MembershipChange
 }
@@ -61,7 +63,7 @@ func (s *Server) judgeReconfig(cmd *apply.Command) (judgement, error) {
 	case d.Err() != nil || !next || !s.cfg.ReconfigEnabled:
 		return judgement{plain: true}, nil
 	case s.cfg.Standalone():
-		return judgement{code: wire.ErrUnimplemented}, nil
+		return judgement{code: wire.ErrUnimplemented, cause: "this is a standalone server"}, nil
 	}
 	current, err := membership.Parse(text)
 	raft := s.peers.Status()
@@ -69,33 +71,35 @@ func (s *Server) judgeReconfig(cmd *apply.Command) (judgement, error) {
 	case !s.machine.Configured():
 		return judgement{wait: true}, nil
 	case err != nil:
-		return judgement{code: wire.ErrBadArguments}, nil
+		return judgement{code: wire.ErrBadArguments, cause: "the present configuration cannot be read: " + err.Error()}, nil
 	case raft.Joint:
-		return judgement{code: wire.ErrReconfigInProgress}, nil
+		return judgement{code: wire.ErrReconfigInProgress, cause: "another change is under way"}, nil
 	case req.CurConfigID != -1 && uint64(req.CurConfigID) != current.Version:
-		return judgement{code: wire.ErrBadVersion}, nil
+		return judgement{code: wire.ErrBadVersion, cause: fmt.Sprintf("it is for version %x, and the present one is %x", uint64(req.CurConfigID), current.Version)}, nil
 	}
-	after, code := s.nextMembers(&current, &req)
+	after, refusal := s.nextMembers(&current, &req)
+	if refusal != nil {
+		return judgement{code: refusal.Code, cause: refusal.Cause}, nil
+	}
+	late := s.notSynced(&after, &raft)
 	switch {
-	case code != wire.OK:
 	case !after.EnoughVoters(!s.cfg.StandaloneDisabled):
-		code = wire.ErrBadArguments
-	case !s.quorumSynced(&after, &raft):
-		code = wire.ErrNewConfigNoQuorum
+		return judgement{code: wire.ErrBadArguments, cause: fmt.Sprintf("too few voters would be left: %d", after.Voters())}, nil
+	case after.Voters()-len(late) <= after.Voters()/2:
+		return judgement{code: wire.ErrNewConfigNoQuorum,
+			cause: fmt.Sprintf("no majority of the %d voters to be is there and up to date: missing are members %v", after.Voters(), late)}, nil
 	case cmd.Flags&apply.SkipACL == 0 && !cmd.Flags.Schemes().AllowedBy(acl, wire.PermWrite, cmd.Identities):
-		code = wire.ErrNoAuth
+		return judgement{code: wire.ErrNoAuth, cause: "the client may not write /zookeeper/config"}, nil
 	case !after.ValidIDs(): // last, since the original has no such bound
-		code = wire.ErrBadArguments
+		return judgement{code: wire.ErrBadArguments, cause: fmt.Sprintf("an id is not 1 to %d", membership.IDMax)}, nil
 	}
-	j := judgement{code: code}
-	if code == wire.OK {
-		j.lines = strings.Join(after.Lines(), "\n")
-		j.change = raftChange(&current, &after, &raft, leavingIDs(&req))
-	}
-	return j, nil
+	return judgement{
+		lines:  strings.Join(after.Lines(), "\n"),
+		change: raftChange(&current, &after, &raft, leavingIDs(&req)),
+	}, nil
 }
 
-func (s *Server) nextMembers(current *membership.Ensemble, req *wire.ReconfigRequest) (membership.Ensemble, wire.ErrCode) {
+func (s *Server) nextMembers(current *membership.Ensemble, req *wire.ReconfigRequest) (membership.Ensemble, *membership.Refusal) {
 	if req.NewMembers != nil {
 		return membership.Replace(*req.NewMembers, !s.cfg.StandaloneDisabled)
 	}
@@ -120,22 +124,21 @@ func leavingIDs(req *wire.ReconfigRequest) map[uint64]bool {
 	return ids
 }
 
-// quorumSynced reports whether a majority of the voters to be is connected and has nearly
-// all of the log. ZooKeeper: Leader.isQuorumSynced.
-func (s *Server) quorumSynced(after *membership.Ensemble, raft *quorum.Status) bool {
-	synced := 0
+// notSynced are the voters to be that are not connected, or do not have nearly all of the log. A change
+// needs a majority of the others. ZooKeeper: Leader.isQuorumSynced.
+func (s *Server) notSynced(after *membership.Ensemble, raft *quorum.Status) (late []uint64) {
 	for i := range after.Servers {
 		m := &after.Servers[i]
-		if m.Observer {
+		if m.Observer || m.ID == s.cfg.MemberID {
 			continue
 		}
-		if m.ID == s.cfg.MemberID || slices.ContainsFunc(raft.Peers, func(p quorum.PeerStatus) bool {
+		if !slices.ContainsFunc(raft.Peers, func(p quorum.PeerStatus) bool {
 			return p.ID == m.ID && p.Active && p.State == "replicate" && p.Match+caughtUp >= raft.Last
 		}) {
-			synced++
+			late = append(late, m.ID)
 		}
 	}
-	return synced > after.Voters()/2
+	return late
 }
 
 // raftChange is the difference for quorum, nil for none. Members that quorum has and the text
@@ -190,6 +193,9 @@ func (p *pipeline) admit(l *commandList, b []byte) {
 		return
 	}
 	batch := [][]byte{b}
+	if j.code != wire.OK {
+		s.log.Warn("reconfig refused", zap.Stringer("session", cmd.Session), zap.Error(j.code), zap.String("cause", j.cause))
+	}
 	if !j.plain {
 		verdict := apply.Command{Op: wire.OpReconfig, Body: apply.AppendVerdict(nil, j.code, j.lines)}
 		batch = [][]byte{verdict.AppendTo(nil), b}

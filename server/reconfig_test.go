@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"holt/quorum"
 	"holt/server/membership"
@@ -34,7 +36,11 @@ func (c *rawConn) reconfig(req wire.ReconfigRequest) (wire.ReplyHeader, wire.Get
 
 func TestReconfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newTestEnsembleOf(t, reconfigurable)
+		core, logs := observer.New(zap.WarnLevel)
+		e := newTestEnsembleOf(t, func(id uint64, c *Config) {
+			reconfigurable(id, c)
+			c.Logger = zap.New(core)
+		})
 		leader := e.leader(1, 2, 3)
 		other := others(leader)[0]
 		c := connect(t, e.servers[other], wire.ConnectRequest{})
@@ -65,18 +71,24 @@ func TestReconfig(t *testing.T) {
 		for name, x := range map[string]struct {
 			req  wire.ReconfigRequest
 			want wire.ErrCode
+			says string // how the cause in the leader's log begins
 		}{
-			"old version":  {wire.ReconfigRequest{LeavingServers: text("4"), CurConfigID: 0x100000000}, wire.ErrBadVersion},
-			"malformed":    {wire.ReconfigRequest{JoiningServers: text("x"), CurConfigID: -1}, wire.ErrBadArguments},
-			"one voter":    {wire.ReconfigRequest{LeavingServers: text("2,3"), CurConfigID: -1}, wire.ErrBadArguments},
-			"not in sync":  {wire.ReconfigRequest{JoiningServers: text("server.5=m5:1:2;3,server.6=m6:1:2;3,server.7=m7:1:2;3"), CurConfigID: -1}, wire.ErrNewConfigNoQuorum},
-			"id too high":  {wire.ReconfigRequest{JoiningServers: text("server.255=m5:1:2:observer;3"), CurConfigID: -1}, wire.ErrBadArguments},
-			"as a whole":   {wire.ReconfigRequest{NewMembers: text("server.5=m5:1:2"), CurConfigID: -1}, wire.ErrBadArguments},
-			"no such id":   {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},
-			"remove again": {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK},
+			"old version":  {wire.ReconfigRequest{LeavingServers: text("4"), CurConfigID: 0x100000000}, wire.ErrBadVersion, `it is for version 100000000, and the present one is `},
+			"malformed":    {wire.ReconfigRequest{JoiningServers: text("x"), CurConfigID: -1}, wire.ErrBadArguments, `"x", which is to join, does not have the form`},
+			"one voter":    {wire.ReconfigRequest{LeavingServers: text("2,3"), CurConfigID: -1}, wire.ErrBadArguments, `too few voters would be left: 1`},
+			"not in sync":  {wire.ReconfigRequest{JoiningServers: text("server.5=m5:1:2;3,server.6=m6:1:2;3,server.7=m7:1:2;3"), CurConfigID: -1}, wire.ErrNewConfigNoQuorum, `no majority of the 6 voters to be is there and up to date: missing are members [5 6 7]`},
+			"id too high":  {wire.ReconfigRequest{JoiningServers: text("server.255=m5:1:2:observer;3"), CurConfigID: -1}, wire.ErrBadArguments, `an id is not 1 to 254`},
+			"as a whole":   {wire.ReconfigRequest{NewMembers: text("server.5=m5:1:2"), CurConfigID: -1}, wire.ErrBadArguments, `too few voters would be left: 1`},
+			"no such id":   {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK, ""},
+			"remove again": {wire.ReconfigRequest{LeavingServers: text("99"), CurConfigID: -1}, wire.OK, ""},
 		} {
 			if h, _ := c.reconfig(x.req); h.Err != x.want {
 				t.Errorf("%s: %v, want %v", name, h.Err, x.want)
+			}
+			told := logs.FilterMessage("reconfig refused").All()
+			logs.TakeAll()
+			if len(told) != min(len(x.says), 1) || len(told) == 1 && !strings.HasPrefix(told[0].ContextMap()["cause"].(string), x.says) {
+				t.Errorf("%s: the log says %v, want one line with the cause %q", name, told, x.says)
 			}
 		}
 

@@ -96,15 +96,23 @@ func (e *Ensemble) put(s Server) {
 	}
 }
 
-// outcomeOf is what the original answers to a server that cannot be read.
-func outcomeOf(err error) wire.ErrCode {
-	switch {
-	case err == nil:
-		return wire.OK
-	case errors.Is(err, errRange):
-		return wire.ErrMarshallingError
+// Refusal is why a change is none: the outcome for the client, and the cause, for the operator, in words.
+type Refusal struct {
+	Code  wire.ErrCode
+	Cause string
+}
+
+func refuse(code wire.ErrCode, format string, args ...any) *Refusal {
+	return &Refusal{code, fmt.Sprintf(format, args...)}
+}
+
+// unreadable is what the original answers to a server that cannot be read.
+func unreadable(id int64, err error) *Refusal {
+	code := wire.ErrBadArguments
+	if errors.Is(err, errRange) {
+		code = wire.ErrMarshallingError
 	}
-	return wire.ErrBadArguments
+	return refuse(code, "server.%d: %v", id, err)
 }
 
 func split(list string) (items []string) {
@@ -128,51 +136,51 @@ func IDs(list string) (ids []uint64) {
 
 // Next is an incremental change: servers that join, or join anew with other addresses or another
 // role, and ids that leave, each separated by commas. Ids that leave and are not there are
-// ignored. The outcome is OK, or BadArguments, or, for what the original cannot read either,
+// ignored. A refusal has the code BadArguments, or, for what the original cannot read either,
 // MarshallingError. The version is the caller's to set.
-func (e *Ensemble) Next(joining, leaving string) (Ensemble, wire.ErrCode) {
+func (e *Ensemble) Next(joining, leaving string) (Ensemble, *Refusal) {
 	next := Ensemble{Servers: slices.Clone(e.Servers)}
 	for _, item := range split(leaving) {
 		id, err := strconv.ParseInt(item, 10, 64)
 		if err != nil {
-			return Ensemble{}, wire.ErrMarshallingError
+			return Ensemble{}, refuse(wire.ErrMarshallingError, "%.60q, which is to leave, is no id of a server", item)
 		}
 		next.Servers = slices.DeleteFunc(next.Servers, func(s Server) bool { return s.ID == uint64(id) })
 	}
 	for _, item := range split(joining) {
-		if code := next.join(item); code != wire.OK {
-			return Ensemble{}, code
+		if refusal := next.join(item); refusal != nil {
+			return Ensemble{}, refusal
 		}
 	}
-	return next, wire.OK
+	return next, nil
 }
 
-func (e *Ensemble) join(item string) wire.ErrCode {
+func (e *Ensemble) join(item string) *Refusal {
 	parts := split(strings.ReplaceAll(item, "=", ","))
 	if len(parts) != 2 {
-		return wire.ErrBadArguments
+		return refuse(wire.ErrBadArguments, "%.60q, which is to join, does not have the form server.N=HOST:PORT:PORT;CLIENTPORT", item)
 	}
 	id, err := strconv.ParseInt(parts[0][strings.LastIndexByte(parts[0], '.')+1:], 10, 64)
 	if err != nil {
-		return wire.ErrMarshallingError
+		return refuse(wire.ErrMarshallingError, "%.60q, which is to join, has no id", item)
 	}
 	s, err := ParseServer(uint64(id), parts[1])
 	if err != nil {
-		return outcomeOf(err)
+		return unreadable(id, err)
 	}
 	if s.ClientPort == 0 {
-		return wire.ErrBadArguments
+		return refuse(wire.ErrBadArguments, "server.%d has no port for clients: add ;CLIENTPORT", id)
 	}
 	for i := range e.Servers {
 		other := &e.Servers[i]
 		for _, a := range s.addresses() {
 			if other.ID != s.ID && slices.Contains(other.addresses(), a) {
-				return wire.ErrBadArguments
+				return refuse(wire.ErrBadArguments, "server.%d has the address %s of server.%d", id, a, other.ID)
 			}
 		}
 	}
 	e.put(s)
-	return wire.OK
+	return nil
 }
 
 // ValidIDs reports whether every id is 1 to IDMax. Differs from ZooKeeper, which takes any number:
@@ -189,7 +197,7 @@ func (e *Ensemble) ValidIDs() bool {
 // Replace is a change as a whole: all servers, separated by commas or line feeds, as in a
 // dynamic configuration file. standalone: one voter would be a standalone server
 // [standaloneEnabled].
-func Replace(members string, standalone bool) (Ensemble, wire.ErrCode) {
+func Replace(members string, standalone bool) (Ensemble, *Refusal) {
 	var e Ensemble
 	for line := range strings.Lines(strings.ReplaceAll(members, ",", "\n")) {
 		key, value := property(line)
@@ -198,18 +206,18 @@ func Replace(members string, standalone bool) (Ensemble, wire.ErrCode) {
 		case key == "":
 		case key == "version":
 			if _, err := strconv.ParseUint(value, 16, 63); err != nil {
-				return Ensemble{}, wire.ErrMarshallingError
+				return Ensemble{}, refuse(wire.ErrMarshallingError, "version %.60q is no hexadecimal number", value)
 			}
 		case !isServer: // groups and weights, too
-			return Ensemble{}, wire.ErrBadArguments
+			return Ensemble{}, refuse(wire.ErrBadArguments, "%.60q is no server.N; there are no groups and weights", key)
 		default:
 			n, err := strconv.ParseInt(id, 10, 64)
 			if err != nil {
-				return Ensemble{}, wire.ErrMarshallingError
+				return Ensemble{}, refuse(wire.ErrMarshallingError, "%.60q has no id", key)
 			}
 			s, err := ParseServer(uint64(n), value)
 			if err != nil {
-				return Ensemble{}, outcomeOf(err)
+				return Ensemble{}, unreadable(n, err)
 			}
 			e.put(s)
 		}
@@ -217,9 +225,9 @@ func Replace(members string, standalone bool) (Ensemble, wire.ErrCode) {
 	voters := e.Voters()
 	observers := len(e.Servers) - voters
 	if voters == 0 && (observers > 0 || !standalone) || voters == 1 && standalone && observers > 0 {
-		return Ensemble{}, wire.ErrMarshallingError
+		return Ensemble{}, refuse(wire.ErrMarshallingError, "too few voters: %d, and %d observers", voters, observers)
 	}
-	return e, wire.OK
+	return e, nil
 }
 
 // property reads a line of a Java properties file, without what such files can do with backslashes.

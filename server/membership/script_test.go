@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-
-	"holt/wire"
 )
 
 // Directives of the scripts, on one ensemble that changes:
@@ -21,7 +19,7 @@ func TestScripts(t *testing.T) {
 		var e Ensemble
 		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 			var next Ensemble
-			code := wire.OK
+			var refusal *Refusal
 			switch d.Cmd {
 			case "parse":
 				parsed, err := Parse(d.Input)
@@ -45,14 +43,14 @@ func TestScripts(t *testing.T) {
 				if joining == "" {
 					joining = d.Input
 				}
-				next, code = e.Next(joining, leaving)
+				next, refusal = e.Next(joining, leaving)
 			case "replace":
-				next, code = Replace(d.Input, d.HasArg("alone"))
+				next, refusal = Replace(d.Input, d.HasArg("alone"))
 			default:
 				t.Fatalf("%s: unknown directive", d.Pos)
 			}
-			if code != wire.OK {
-				return code.String()
+			if refusal != nil {
+				return refusal.Code.String() + ": " + refusal.Cause
 			}
 			version := e.Version
 			e = next
@@ -86,12 +84,12 @@ func FuzzChange(f *testing.F) {
 	f.Add("server.1=a:1:2;3,server.2=[::1]:1:2:observer;[::]:3", "1,x", "server.1=a:1:2\nversion=1f")
 	f.Add("server.1=a:1:2:participant;b:3", "", "group.1=1:2,weight.1=1")
 	f.Fuzz(func(t *testing.T, joining, leaving, members string) {
-		whole, code := Replace(members, true)
-		if code != wire.OK {
+		whole, refusal := Replace(members, true)
+		if refusal != nil {
 			whole = Ensemble{}
 		}
-		next, code := whole.Next(joining, leaving)
-		if code != wire.OK {
+		next, refusal := whole.Next(joining, leaving)
+		if refusal != nil {
 			return
 		}
 		if again, err := Parse(next.Text()); err == nil && again.Text() != next.Text() {

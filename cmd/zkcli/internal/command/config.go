@@ -250,7 +250,7 @@ func reconfigRequest(c *Call) (*wire.ReconfigRequest, error) {
 	if c.Has("file") {
 		members, err := membersOfFile(c.Value("file"))
 		if err != nil {
-			return nil, failf("Error processing %s%v", c.Value("file"), err)
+			return nil, failf("Error processing %s: %v", c.Value("file"), err)
 		}
 		req.NewMembers = &members
 	}
