@@ -40,6 +40,7 @@
 //	admin's      HTTP
 //	control's    HTTP on the socket in the data directory, one per connection
 //	audit's      the lines of the audit log
+//	peerlogin's  the tickets of a member that logs in by Kerberos
 //
 // # Invariants
 //

@@ -17,13 +17,15 @@ import (
 const askBytesMax = 1 << 20
 
 // Ask puts a question to a member that need not be a peer. What the answer
-// means is the Handlers' business.
+// means is the Handlers' business. That the member refuses this one is logged, too, once: a member that has no peers yet
+// does nothing but ask.
 func (t *Transport) Ask(ctx context.Context, id uint64, addr string, question []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	p := &peer{t: t, id: id, addr: addr, ctx: ctx}
 	conn, err := p.dial(laneAsk)
 	if err != nil {
+		t.tell(id, err)
 		return nil, err
 	}
 	defer conn.Close() // what it was for is done

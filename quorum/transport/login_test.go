@@ -220,8 +220,8 @@ func TestLoginTellsTheRefused(t *testing.T) {
 			a, b := newEndLogin(t, n, 1, la), newEndLogin(t, n, 2, lb)
 			defer closeAll(t, a, b)
 			_, err := a.Ask(t.Context(), 2, "m2:1", []byte("?"))
-			if (err != nil) != want || (refused.Load() == 1) != want {
-				t.Errorf("%s: %v, told %d times", password, err, refused.Load())
+			if (err != nil) != want || (refused.Load() == 1) != want || (a.logs.Len() == 1) != want {
+				t.Errorf("%s: %v, told %d times, logged %v", password, err, refused.Load(), a.logs.All())
 			}
 		})
 	}
@@ -262,7 +262,7 @@ func TestLoginServerUnproved(t *testing.T) {
 			if _, err := conn.Write(appendStep(nil, stepDone, answer)); err != nil {
 				t.Fatal(err)
 			}
-			if err := <-result; !errors.Is(err, errLogin) {
+			if err := <-result; !errors.Is(err, errLogin) || a.logs.FilterMessage("connection refused by peer").Len() != 1 {
 				t.Errorf("ask: %v", err)
 			}
 		})

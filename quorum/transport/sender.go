@@ -128,11 +128,14 @@ func (s *sender) claim() {
 // run keeps a connection up.
 func (s *sender) run() {
 	p, log := s.p, s.p.t.cfg.Logger.With(zap.Uint64("peer", s.p.id))
-	pause, told := time.Duration(0), error(nil)
+	pause := time.Duration(0)
 	for p.ctx.Err() == nil {
 		conn, err := p.dial(s.lane)
 		if err == nil {
-			pause, told = 0, nil
+			pause = 0
+			if s.lane == laneRaft {
+				p.t.untell(p.id)
+			}
 			s.serve(conn, log)
 			continue // at once: whether the peer still accepts tells whether it lives
 		}
@@ -142,9 +145,7 @@ func (s *sender) run() {
 		if removed := (*RemovedError)(nil); errors.As(err, &removed) {
 			p.t.cfg.Handler.Removed(p.id, removed.Index)
 		}
-		if s.lane == laneRaft { // not by each lane
-			told = tell(log, err, told)
-		}
+		p.t.tell(p.id, err)
 		pause = min(max(2*pause, redialMin), redialMax)
 		if s.pause(pause/2 + rand.N(pause/2+1)) {
 			pause = 0
@@ -152,20 +153,32 @@ func (s *sender) run() {
 	}
 }
 
-// tell logs why there is no connection, if that will not pass by itself and is not of the kind that was told last; it
-// returns the kind.
-func tell(log *zap.Logger, err, told error) error {
-	kind, message := told, ""
+// tell logs why there is no connection to a peer, if that will not pass by itself: once, whoever finds it, until the
+// lane of Raft connects or the reason is of another kind.
+func (t *Transport) tell(id uint64, err error) {
+	var kind error
+	message := "connection refused by peer"
 	switch {
 	case errors.Is(err, errBegin):
 		kind, message = errBegin, "cannot log in at peer"
 	case errors.Is(err, errRefused) && !errors.Is(err, ErrNotNow), errors.Is(err, errLogin):
-		kind, message = errRefused, "connection refused by peer"
+		kind = errRefused
+	default:
+		return
 	}
-	if kind != told {
-		log.Warn(message, zap.Error(err))
+	t.mu.Lock()
+	known := t.told[id] == kind
+	t.told[id] = kind
+	t.mu.Unlock()
+	if !known {
+		t.cfg.Logger.Warn(message, zap.Uint64("peer", id), zap.Error(err))
 	}
-	return kind
+}
+
+func (t *Transport) untell(id uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.told, id)
 }
 
 // pause waits before the next attempt; true if there was news meanwhile.

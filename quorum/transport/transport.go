@@ -85,6 +85,7 @@ type Transport struct {
 	peers    map[uint64]*peer
 	incoming map[incomingKey]*incoming
 	waiting  map[net.Conn]time.Time // accepted then, handshake under way
+	told     map[uint64]error       // by peer: the kind of why there is no connection that was logged last; see tell
 	closed   bool
 }
 
@@ -92,6 +93,7 @@ type Transport struct {
 func New(cfg Config) (*Transport, error) {
 	t := &Transport{
 		cfg: cfg, peers: map[uint64]*peer{}, incoming: map[incomingKey]*incoming{}, waiting: map[net.Conn]time.Time{},
+		told: map[uint64]error{},
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if cfg.Listen != nil {

@@ -42,5 +42,6 @@
 // has a goroutine and a clock, which are gssapi.Tickets'. Nothing is logged.
 //
 // Left out: users, and hosts, do not stand for particular members, so that who has one password, or one member's
-// keytab, may be any member.
+// keytab, may be any member. And to tell a member that was removed while it was away that it was: it is refused as
+// any stranger, before it can ask.
 package peerlogin
