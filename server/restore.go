@@ -43,6 +43,7 @@ var (
 	errRestoreBusy   = errors.New("another restore is going on here")
 	errRestoreFormat = errors.New("not all members have a version of the program that can restore, or the leader does not know yet that they have: try again in a moment")
 	errRestoreLost   = errors.New("this member got a copy of another member's state meanwhile and does not know what became of the restore: look at the tree")
+	errRestoreHalted = errors.New("this member got a copy of another member's state while it made a tree of the snapshot: nothing was changed, try again")
 	errNoSnapshot    = errors.New("what was sent is no snapshot: it does not begin with ZKSN; one that is compressed has to be unpacked first")
 	errZxidTooHigh   = errors.New("the snapshot has zxids that leave none for what comes after")
 )

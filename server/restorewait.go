@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"holt/quorum"
 	"holt/server/apply"
+	"holt/wire"
 )
 
 // A member that comes by OpRestore without a tree of the staged snapshot makes it then, and applies nothing
@@ -102,7 +104,7 @@ func (u *upload) built() error {
 		select {
 		case <-own:
 			if b.err != nil {
-				return b.err
+				return u.notBuilt(b)
 			}
 			own = nil
 		case <-look.C:
@@ -123,6 +125,22 @@ func (u *upload) built() error {
 			return err
 		}
 	}
+}
+
+// notBuilt says why there is no tree here.
+func (u *upload) notBuilt(b *rebuild) error {
+	select {
+	case <-u.s.stop:
+		return errPipelineClosed
+	default:
+	}
+	switch {
+	case u.s.machine.Staging().ID != b.of.ID: // it was halted, or what it read is gone
+		return stagingError(wire.ErrBadVersion)
+	case errors.Is(b.err, errRebuildHalted):
+		return errRestoreHalted
+	}
+	return b.err
 }
 
 // buildWait is the wait of the member that was asked for the others.

@@ -96,6 +96,32 @@ func TestRestoreAwaitsMembers(t *testing.T) {
 	}
 }
 
+// TestRestoreOvertaken: while the member that was asked makes its tree, another one restores. The first says that.
+func TestRestoreOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, slow, snapshot := slowEnsemble(t)
+		leader := e.leader(1, 2, 3)
+		first, second := others(leader)[0], others(leader)[1]
+		slow[first].each = 2 * time.Second
+		slow[first].left.Store(5)
+		done := make(chan error, 1)
+		go func() {
+			_, err := e.servers[first].restoreSnapshot(context.Background(), bytes.NewReader(snapshot))
+			done <- err
+		}()
+		for e.servers[first].rebuilt.Load() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		if _, err := e.servers[second].restoreSnapshot(t.Context(), bytes.NewReader(snapshot)); err != nil {
+			t.Errorf("the second: %v", err)
+		}
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "another restore was begun") {
+			t.Errorf("the first: %v", err)
+		}
+		e.same()
+	})
+}
+
 // writesUntilRestored writes at a member until that has restored, and yields how long the slowest write took.
 func writesUntilRestored(t *testing.T, s *Server) <-chan time.Duration {
 	c := connect(t, s, wire.ConnectRequest{})
