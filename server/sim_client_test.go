@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"holt/server/apply"
@@ -325,6 +327,10 @@ func (c *simClient) closeSession() {
 func (c *simClient) read(sync bool) {
 	conn, s := c.conn, c.s
 	path := s.path(c)
+	if len(c.watching) > 0 && s.chance(2) {
+		paths := slices.Sorted(maps.Keys(c.watching))
+		path = paths[s.w.Rand().IntN(len(paths))]
+	}
 	after := s.acknowledged
 	conn.waiting++
 	look := func() {

@@ -236,7 +236,7 @@ func (u *simUpload) strike(within time.Duration) {
 		id = up[s.w.Rand().IntN(len(up))]
 	}
 	if s.chance(2) {
-		s.w.FailDisk(id, s.w.Rand().IntN(60))
+		s.w.FailDisk(id, s.w.Rand().IntN(100))
 	} else {
 		s.w.Crash(id, s.between(0, within))
 	}
@@ -326,8 +326,12 @@ func (u *simUpload) ask(of apply.StagingID) {
 func (u *simUpload) finish() {
 	s := u.o.s
 	u.until = math.MaxInt64
-	for range s.w.Rand().IntN(3) {
-		u.strike(10 * time.Millisecond)
+	if s.chance(4) { // and it gets a copy of the others' state
+		u.m.on(s.between(0, 5*time.Millisecond), func() { s.w.Isolate(u.m.seat.Member) })
+	} else {
+		for range s.w.Rand().IntN(3) {
+			u.strike(10 * time.Millisecond)
+		}
 	}
 	c := &apply.Command{Op: apply.OpRestore, Flags: apply.Alone, Body: apply.AppendRestore(nil, u.begun)}
 	u.submit(c, func(out outcome) {

@@ -64,6 +64,15 @@ func (w *World) Crash(member uint64, d time.Duration) {
 	})
 }
 
+// Isolate cuts a member off from all others, until the simulation unites them.
+func (w *World) Isolate(member uint64) {
+	for _, n := range w.s.nodes {
+		if n.id != member && !w.s.healing {
+			w.s.net.cut[[2]uint64{member, n.id}], w.s.net.cut[[2]uint64{n.id, member}] = true, true
+		}
+	}
+}
+
 // FailDisk has a member's disk fail after so many more operations that write, if disks fail in this simulation.
 func (w *World) FailDisk(member uint64, after int) {
 	if n := w.s.node(member); n != nil && n.up && w.s.opts.DiskErrors && !w.s.healing {
