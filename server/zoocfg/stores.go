@@ -9,7 +9,7 @@ import (
 	"holt/server/secure"
 )
 
-// CheckStores reads the key and trust stores, and the keytab, that a member with this configuration
+// CheckStores reads the key and trust stores, and the keytabs, that a member with this configuration
 // opens at its start, which Read does not: those of a side that uses no TLS may be anything. The error
 // joins an *Error for each that is of no use, about the line that names it.
 func (res *Result) CheckStores() error {
@@ -34,6 +34,9 @@ func (res *Result) CheckStores() error {
 	}
 	if login := res.Config.PeerLogin; login != nil {
 		keytab(login.Principal, login.Keytab)
+		if t := login.Ticket; t != nil && login.LogsIn && (t.Principal != login.Principal || t.Keytab != login.Keytab) {
+			keytab(t.Principal, t.Keytab)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package zoocfg
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +14,18 @@ import (
 func TestCheckStores(t *testing.T) {
 	const stores = "../../wire/keystore/testdata/"
 	jaas := filepath.Join(t.TempDir(), "jaas.conf")
+	const ticket = "com.sun.security.auth.module.Krb5LoginModule required keyTab=%q principal=\"zk/%s@R\"; };\n"
+	members := filepath.Join(t.TempDir(), "members.conf")
+	err := os.WriteFile(members, fmt.Appendf(nil, "QuorumServer { "+ticket+"QuorumLearner { "+ticket+"Same { "+ticket, "a.keytab", "h", "b.keytab", "h", "a.keytab", "h"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
 	text := "Server { com.sun.security.auth.module.Krb5LoginModule required keyTab=\"none.keytab\" principal=\"zookeeper/h@R\"; };"
 	if err := os.WriteFile(jaas, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	noKeytab := func(name string) string {
+		return fmt.Sprintf("%s: Krb5LoginModule: read keytab: stat %[2]s.keytab: no such file or directory; have kadmin write the keys: ktadd -k %[2]s.keytab zk/h@R; and have this user read them", members, name)
 	}
 	for _, tc := range []struct{ lines, want string }{
 		{"", ""},
@@ -29,6 +39,9 @@ func TestCheckStores(t *testing.T) {
 				"zoo.cfg:5: ssl.quorum.keyStore.location: key store " + stores + "member.pem: no private key in it"},
 		{"java.security.auth.login.config=" + jaas, jaas + ": Krb5LoginModule: read keytab: stat none.keytab: no such file or directory; " +
 			"have kadmin write the keys: ktadd -k none.keytab zookeeper/h@R; and have this user read them"},
+		{"java.security.auth.login.config=" + members + "\nquorum.auth.enableSasl=true\nquorum.auth.learnerRequireSasl=true", noKeytab("a") + "\n" + noKeytab("b")},
+		{"java.security.auth.login.config=" + members + "\nquorum.auth.enableSasl=true\nquorum.auth.learnerRequireSasl=true\nquorum.auth.learner.saslLoginContext=Same", noKeytab("a")},
+		{"java.security.auth.login.config=" + members + "\nquorum.auth.enableSasl=true", noKeytab("a")}, // it asks for no tickets
 	} {
 		name := filepath.Join(t.TempDir(), "zoo.cfg")
 		if err := os.WriteFile(name, []byte("dataDir=/d\n"+tc.lines+"\n"), 0o600); err != nil {
