@@ -125,10 +125,15 @@ func (s *sender) claim() {
 	s.mu.Unlock()
 }
 
+// missedAfter is how long there has been no connection when that is told of, once, until there is one again:
+// a restart takes less.
+const missedAfter = 10 * time.Second
+
 // run keeps a connection up.
 func (s *sender) run() {
 	p, log := s.p, s.p.t.cfg.Logger.With(zap.Uint64("peer", s.p.id))
 	pause := time.Duration(0)
+	down, missed := time.Now(), false
 	for p.ctx.Err() == nil {
 		conn, err := p.dial(s.lane)
 		if err == nil {
@@ -137,6 +142,7 @@ func (s *sender) run() {
 				p.t.untell(p.id)
 			}
 			s.serve(conn, log)
+			down, missed = time.Now(), false
 			continue // at once: whether the peer still accepts tells whether it lives
 		}
 		if s.lane == laneRaft && errors.Is(err, syscall.ECONNREFUSED) {
@@ -146,6 +152,12 @@ func (s *sender) run() {
 			p.t.cfg.Handler.Removed(p.id, removed.Index)
 		}
 		p.t.tell(p.id, err)
+		other := errors.Is(err, errRefused) || errors.Is(err, errLogin) || errors.Is(err, errBegin) // which tell is for
+		if s.lane == laneRaft && !missed && !other && time.Since(down) >= missedAfter {
+			missed = true
+			log.Warn("peer not reached", zap.Error(err), zap.Duration("took", time.Since(down)),
+				zap.String("remedy", "start it, or see that its server line names its host and port, and that nothing is between"))
+		}
 		pause = min(max(2*pause, redialMin), redialMax)
 		if s.pause(pause/2 + rand.N(pause/2+1)) {
 			pause = 0

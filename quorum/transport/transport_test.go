@@ -391,6 +391,32 @@ func TestHelloRefused(t *testing.T) {
 	})
 }
 
+// TestPeerNotReached: one line about a peer that is away for long, and another when it was there meanwhile.
+func TestPeerNotReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simnet.New(1)
+		a := newEnd(t, n, 1)
+		defer closeAll(t, a)
+		a.SetPeers(map[uint64]string{2: "m2:1"})
+		expect := func(lines int) {
+			t.Helper()
+			if got := a.logs.FilterMessage("peer not reached").Len(); got != lines {
+				t.Errorf("%d lines, want %d: %v", got, lines, a.logs.All())
+			}
+		}
+		time.Sleep(missedAfter - time.Second)
+		expect(0)
+		time.Sleep(time.Minute)
+		expect(1)
+		b := newEnd(t, n, 2)
+		time.Sleep(time.Minute)
+		expect(1)
+		closeAll(t, b)
+		time.Sleep(time.Minute)
+		expect(2)
+	})
+}
+
 func TestPeersMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := pair(t)
