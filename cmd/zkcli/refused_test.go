@@ -5,9 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"holt/server"
 	"holt/server/secure"
 	"holt/server/secure/securetest"
 )
@@ -52,4 +57,30 @@ func TestCertificateIsRefused(t *testing.T) {
 func refuse(nc net.Conn) {
 	defer nc.Close()
 	_ = nc.(*tls.Conn).Handshake() // the client has been told why not
+}
+
+// TestLoginFails: a command in a session whose login has failed is no success, whether that shows before it begins or
+// during it.
+func TestLoginFails(t *testing.T) {
+	jaas := filepath.Join(t.TempDir(), "jaas.conf")
+	text := "Client { com.sun.security.auth.module.Krb5LoginModule required useTicketCache=true ticketCache=\"" + t.TempDir() + "/none\"; };"
+	if err := os.WriteFile(jaas, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.Start(server.Config{DataDir: "data", FS: vfs.NewMem(), ClientAddr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-s.Ready()
+	var stdout, stderr bytes.Buffer
+	a := newApp(strings.NewReader("ls /\nls /\n"), &stdout, &stderr, func(string) string { return "" })
+	a.run(context.Background(), []string{"-server", s.ClientAddr().String(), "--jaas", jaas})
+	if a.exitCode != 1 || !strings.Contains(stdout.String(), "Not connected\n") || !strings.HasSuffix(stderr.String(), "KeeperErrorCode = AuthFailed\n") {
+		t.Errorf("exit %d, said %q and %q", a.exitCode, stdout.String(), stderr.String())
+	}
 }

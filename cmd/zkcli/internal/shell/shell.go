@@ -191,7 +191,7 @@ func (sh *Shell) run(ctx context.Context, words []string) error {
 		return command.NotFound(name)
 	}
 	if !sh.connected() {
-		return nil
+		return sh.refused()
 	}
 	if name == "create" {
 		sh.ephemerals = sh.ephemerals || mentionsEphemeral(words)
@@ -206,6 +206,16 @@ func (sh *Shell) connected() bool {
 	}
 	sh.env.Out.Say("Not connected")
 	return false
+}
+
+// refused is the failure of a command in a session whose login failed, nil if that is not why there is none.
+//
+// Differs from ZooKeeper, where the exit code is 0 if the login fails before the command begins, and 1 if during it.
+func (sh *Shell) refused() error {
+	if s := sh.env.Session; s != nil && s.State() == session.AuthFailed {
+		return &command.Failure{Text: "KeeperErrorCode = AuthFailed", Code: 1}
+	}
+	return nil
 }
 
 // mentionsEphemeral tells whether the words of a create command may make an ephemeral node.
