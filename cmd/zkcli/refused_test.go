@@ -10,9 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"holt/server"
 	"holt/server/secure"
 	"holt/server/secure/securetest"
 )
@@ -67,19 +64,10 @@ func TestLoginFails(t *testing.T) {
 	if err := os.WriteFile(jaas, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.Start(server.Config{DataDir: "data", FS: vfs.NewMem(), ClientAddr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	<-s.Ready()
+	addr := startServer(t)
 	var stdout, stderr bytes.Buffer
 	a := newApp(strings.NewReader("ls /\nls /\n"), &stdout, &stderr, func(string) string { return "" })
-	a.run(context.Background(), []string{"-server", s.ClientAddr().String(), "--jaas", jaas})
+	a.run(context.Background(), []string{"-server", addr, "--jaas", jaas})
 	if a.exitCode != 1 || !strings.Contains(stdout.String(), "Not connected\n") || !strings.HasSuffix(stderr.String(), "KeeperErrorCode = AuthFailed\n") {
 		t.Errorf("exit %d, said %q and %q", a.exitCode, stdout.String(), stderr.String())
 	}

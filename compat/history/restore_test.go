@@ -180,7 +180,7 @@ func (r *restoring) ask(m *ensemble.Member, method, command string, body []byte)
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Close = true // it may end meanwhile
+	req.Close = true                                         // it may end meanwhile
 	req.Header.Set("Authorization", "digest anybody:at-all") // on an open root
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
