@@ -146,6 +146,9 @@ func (c *comparison) compareLoad(ctx context.Context, sites map[kafka.Kind]*site
 	return nil
 }
 
+// memoryOfRun is what a broker's run takes, of which producedMax is the page cache's.
+const memoryOfRun = 3 << 30
+
 func runOn(ctx context.Context, s *site, l load, topic string, d time.Duration) (r result, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d+time.Minute, fmt.Errorf("not done in %v", d+time.Minute))
 	defer cancel()
@@ -153,6 +156,9 @@ func runOn(ctx context.Context, s *site, l load, topic string, d time.Duration) 
 		return r, err
 	}
 	unix.Sync() // each run begins with nothing to write back
+	if err := ratio.BackMemory(len(s.cluster.Brokers()) * memoryOfRun); err != nil {
+		return r, err
+	}
 	r, err = l.run(ctx, s, topic, d)
 	return r, errors.Join(err, s.drop(ctx, topic))
 }

@@ -13,7 +13,8 @@
 //
 // Three measurements are not rounds of a load: a million (four million) nodes
 // under one parent, on fresh servers, with the memory after and the time from a
-// restart to the first reply; and the leader killed under load, several times.
+// restart to the first reply, as the median of several kills right after nodes were
+// created; and the leader killed under load, several times.
 //
 // The program only measures; its exit status says whether it could.
 package main

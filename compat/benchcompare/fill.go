@@ -21,11 +21,11 @@ type filled struct {
 	rate     float64       // creates per second
 	cpu      float64       // µs per create
 	resident int64         // bytes, when the last was created
-	restart  time.Duration // from the start of the process, killed before, to the first reply
+	restart  time.Duration // from the start of the process, killed before, to the first reply; the median
 }
 
 // fill creates n nodes of 100 bytes under one parent on a fresh server, kills it and starts it
-// again.
+// again, as many times as there are rounds; between them a twentieth more is created.
 func (c *comparison) fill(ctx context.Context, kind ensemble.Kind, n int) (filled, error) {
 	heap := max(fillHeapMiB, n/1_000_000*fillHeapMiB)
 	e, err := ensemble.Start(ctx, ensemble.Config{Kind: kind, HeapMiB: heap})
@@ -37,22 +37,44 @@ func (c *comparison) fill(ctx context.Context, kind ensemble.Kind, n int) (fille
 }
 
 func (c *comparison) fillServer(ctx context.Context, e *ensemble.Ensemble, n int) (filled, error) {
-	r, err := c.generator.run(ctx, e, append(pressed("20", "10", "create"), "--count", strconv.Itoa(n), "--keep")...)
+	r, err := c.create(ctx, e, n)
 	if err != nil {
 		return filled{}, err
 	}
-	m := e.Members()[0]
+	f := filled{rate: r.OpsPerSecond, cpu: r.Server.CPUPerOp, resident: r.Server.RSSBytes}
+	f.restart, err = c.restart(ctx, e.Members()[0])
+	restarts := []float64{float64(f.restart)}
+	for err == nil && len(restarts) < c.Rounds {
+		if _, err = c.create(ctx, e, n/20); err != nil {
+			break
+		}
+		f.restart, err = c.restart(ctx, e.Members()[0])
+		restarts = append(restarts, float64(f.restart))
+	}
+	ratio.Progress("%d nodes, restarts: %.0f ms", n, restarts)
+	f.restart = time.Duration(ratio.Median(restarts))
+	return f, err
+}
+
+// create creates n nodes under one parent.
+func (c *comparison) create(ctx context.Context, e *ensemble.Ensemble, n int) (*report, error) {
+	if err := ratio.BackMemory(memoryOfRun); err != nil {
+		return nil, err
+	}
+	return c.generator.run(ctx, e, append(pressed("20", "10", "create"), "--count", strconv.Itoa(n), "--keep")...)
+}
+
+// restart kills m and returns how long it takes from its start to its first reply.
+func (c *comparison) restart(ctx context.Context, m *ensemble.Member) (time.Duration, error) {
 	if err := m.Kill(); err != nil {
-		return filled{}, err
+		return 0, err
 	}
 	start := time.Now()
 	if err := m.Start(); err != nil {
-		return filled{}, err
+		return 0, err
 	}
-	if err := firstReply(ctx, m); err != nil {
-		return filled{}, err
-	}
-	return filled{r.OpsPerSecond, r.Server.CPUPerOp, r.Server.RSSBytes, time.Since(start)}, nil
+	err := firstReply(ctx, m)
+	return time.Since(start), err
 }
 
 // firstReply returns when m has answered a read.

@@ -59,6 +59,9 @@ func (c *comparison) compareLoads(ctx context.Context, members int) error {
 	return errors.Join(err, p.close())
 }
 
+// memoryOfRun is more than all servers and their files take anew in one run.
+const memoryOfRun = 2 << 30
+
 // compareLoad warms both up with the load and measures it in rounds.
 func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
 	for _, kind := range kinds() {
@@ -74,6 +77,9 @@ func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
 			slices.Reverse(order)
 		}
 		for _, kind := range order {
+			if err := ratio.BackMemory(memoryOfRun); err != nil {
+				return err
+			}
 			r, err := c.generator.run(ctx, p[kind], append(l.args, timed(c.Scaled(rewarm), c.Scaled(measured))...)...)
 			if err != nil {
 				return err
