@@ -126,6 +126,7 @@ func (s *Store) makeRoom(n int64) error {
 		if m.MemTable.Size < uint64(3*s.opts.MemTableBytes) && m.Levels[0].Sublevels < sublevelsMax {
 			return nil
 		}
+		s.compactions.release()
 		select {
 		case <-s.room:
 		case <-s.seal.failed:

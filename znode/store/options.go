@@ -70,6 +70,8 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 			CompactionEnd:   func(i pebble.CompactionInfo) { s.metrics.compacted(i); s.signalRoom() },
 		},
 	}
+	s.compactions = newCompactions()
+	o.Experimental.CompactionScheduler = s.compactions
 	o.Experimental.ReadCompactionRate = 0
 	o.DisableAutomaticCompactions, o.DisableTableStats = s.opts.Quiet, s.opts.Quiet
 	for i := range o.Levels {

@@ -50,6 +50,8 @@ type Store struct {
 	acls    *aclTable
 	seal    *seal
 	metrics Metrics
+	// compactions begin a while after the opening.
+	compactions *compactions
 	// room says that a flush or compaction has ended. Full is as good as sent to.
 	room chan struct{}
 }
