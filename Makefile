@@ -8,7 +8,7 @@ BENCH    ?= .
 SUITE    ?= .
 BUILDER  ?= $(or $(shell command -v buildah),$(shell command -v podman),docker)
 
-.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare bench-tls profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup bench-restore
+.PHONY: help build run image test race fuzz bench sim test-clients test-suites test-input test-kills test-reconfig test-disks test-image test-zkcli compare compare-operators bench-compare bench-against bench-tls profile-metrics test-kafka-on-holt test-kafka-clients test-franz-go test-broker-kills bench-broker test-coordinators bench-failover lint docs clean test-migration bench-migration bench-backup bench-restore
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ compare-operators: ## the AdminServer's documents and the metrics of Holt and of
 
 bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
+
+bench-against: ## this Holt and an older one (COMMIT; the foundation's) under the same loads; the table says which figure is worse by more than 5 %
+	$(GO) run ./compat/benchcompare -against $(or $(COMMIT),1ab3917) $(ARGS)
 
 bench-tls: ## the server's CPU over TLS and without; fails above twice as much
 	$(GO) test -count 1 -timeout 15m -v ./compat/tlscost -target=holt

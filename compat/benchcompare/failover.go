@@ -30,12 +30,12 @@ type failover struct {
 // compareFailover kills the leader of three under load, in turn, and takes the medians.
 func (c *comparison) compareFailover(ctx context.Context) error {
 	resumed, all, errs := make(map[ensemble.Kind][]float64), make(map[ensemble.Kind][]float64), make(map[ensemble.Kind][]float64)
-	p, err := startPair(ctx, 3)
+	p, err := c.startPair(ctx, 3)
 	if err != nil {
 		return err
 	}
 	for round := range c.failovers {
-		for _, kind := range kinds() {
+		for _, kind := range c.kinds() {
 			f, ferr := killLeader(ctx, p[kind], fmt.Sprintf("/failover%d", round))
 			if ferr != nil {
 				return errors.Join(fmt.Errorf("failover of %s: %w", kind, ferr), p.close())
@@ -47,11 +47,11 @@ func (c *comparison) compareFailover(ctx context.Context) error {
 		}
 	}
 	const title = "leader killed under load"
-	holt, zk := ensemble.Holt, ensemble.ZooKeeper
-	c.table.Add(title, "writes resume, median", "ms", ratio.Median(resumed[holt]), ratio.Median(resumed[zk]), ratio.AtMostOwn(1500, "1.5 s"))
-	c.table.Add(title, "writes resume, worst", "ms", highest(resumed[holt]), highest(resumed[zk]), ratio.AtMostOwn(1500, "1.5 s"))
-	c.table.Add(title, "writes resume at all clients, worst", "ms", highest(all[holt]), highest(all[zk]), ratio.Bound{})
-	c.table.Add(title, "errors at clients of the other two", "", highest(errs[holt]), highest(errs[zk]), ratio.AtMostOwn(0, "0"))
+	holt, other := ensemble.Holt, c.other()
+	c.add(title, "writes resume, median", "ms", ratio.Median(resumed[holt]), ratio.Median(resumed[other]), ratio.AtMostOwn(1500, "1.5 s"))
+	c.add(title, "writes resume, worst", "ms", highest(resumed[holt]), highest(resumed[other]), ratio.AtMostOwn(1500, "1.5 s"))
+	c.add(title, "writes resume at all clients, worst", "ms", highest(all[holt]), highest(all[other]), ratio.Bound{})
+	c.add(title, "errors at clients of the other two", "", highest(errs[holt]), highest(errs[other]), ratio.AtMostOwn(0, "0"))
 	return p.close()
 }
 

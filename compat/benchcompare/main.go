@@ -24,6 +24,7 @@ type comparison struct {
 	ratio.Run
 	generator generator
 	failovers int
+	against   string // commit of Holt to compare with; "": ZooKeeper
 	table     ratio.Table
 	floors    []floor
 }
@@ -35,6 +36,7 @@ func main() {
 	}
 	var c comparison
 	flag.IntVar(&c.failovers, "failovers", 5, "times the leader is killed")
+	flag.StringVar(&c.against, "against", "", "commit of this repository whose Holt takes the place of ZooKeeper; no figure may be worse by more than 5 %")
 	c.Flags(flag.CommandLine, "get,get100,set,set3,set3lone,mixed3,fill,failover")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -52,6 +54,9 @@ func (c *comparison) run(ctx context.Context) error {
 	}
 	c.generator = generator{path}
 	c.table = ratio.Table{Other: "ZooKeeper", Machine: ratio.Machine("Apache ZooKeeper " + ensemble.OriginalVersion)}
+	if c.against != "" {
+		c.table = ratio.Table{Other: c.against, Machine: ratio.Machine("Holt at " + c.against)}
+	}
 	steps := []struct {
 		name string
 		do   func(context.Context) error
@@ -74,5 +79,31 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Print(c.floorText())
-	return c.table.WriteSection(c.Markdown, "bench-compare", c.floorText())
+	section := "bench-compare"
+	if c.against != "" {
+		section = "bench-against"
+	}
+	return c.table.WriteSection(c.Markdown, section, c.floorText())
+}
+
+// other is the kind of server beside Holt.
+func (c *comparison) other() ensemble.Kind {
+	if c.against != "" {
+		return ensemble.HoltAt(c.against)
+	}
+	return ensemble.ZooKeeper
+}
+
+// kinds are the two columns of the table.
+func (c *comparison) kinds() []ensemble.Kind { return []ensemble.Kind{ensemble.Holt, c.other()} }
+
+// add adds a row. Where an older Holt is compared with, the bound is that the figure is not worse.
+func (c *comparison) add(title, figure, unit string, holt, other float64, must ratio.Bound) {
+	if c.against != "" {
+		must = ratio.AtMost(1.05, "1.05")
+		if unit == "/s" {
+			must = ratio.AtLeast(0.95, "0.95")
+		}
+	}
+	c.table.Add(title, figure, unit, holt, other, must)
 }

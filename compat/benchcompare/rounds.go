@@ -10,15 +10,12 @@ import (
 	"holt/compat/ratio"
 )
 
-// kinds are the two columns of the table.
-func kinds() []ensemble.Kind { return []ensemble.Kind{ensemble.Holt, ensemble.ZooKeeper} }
-
 // pair is one running ensemble of each kind.
 type pair map[ensemble.Kind]*ensemble.Ensemble
 
-func startPair(ctx context.Context, members int) (pair, error) {
+func (c *comparison) startPair(ctx context.Context, members int) (pair, error) {
 	p := make(pair)
-	for _, kind := range kinds() {
+	for _, kind := range c.kinds() {
 		e, err := ensemble.Start(ctx, ensemble.Config{Kind: kind, Members: members})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), p.close())
@@ -47,7 +44,7 @@ func (c *comparison) compareLoads(ctx context.Context, members int) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	p, err := startPair(ctx, members)
+	p, err := c.startPair(ctx, members)
 	if err != nil {
 		return err
 	}
@@ -64,7 +61,7 @@ const memoryOfRun = 2 << 30
 
 // compareLoad warms both up with the load and measures it in rounds.
 func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
-	for _, kind := range kinds() {
+	for _, kind := range c.kinds() {
 		ratio.Progress("%s: warming up %s", l.title, kind)
 		if _, err := c.generator.run(ctx, p[kind], append(l.args, timed(0, c.Scaled(warmUp))...)...); err != nil {
 			return err
@@ -72,7 +69,7 @@ func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
 	}
 	reports := make(map[ensemble.Kind][]*report)
 	for round := range c.Rounds {
-		order := kinds()
+		order := c.kinds()
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -90,7 +87,7 @@ func (c *comparison) compareLoad(ctx context.Context, p pair, l load) error {
 		}
 	}
 	for _, f := range l.figures {
-		c.table.Add(l.title, f.name, f.unit, medianOf(reports[ensemble.Holt], f), medianOf(reports[ensemble.ZooKeeper], f), f.must)
+		c.add(l.title, f.name, f.unit, medianOf(reports[ensemble.Holt], f), medianOf(reports[c.other()], f), f.must)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"strings"
 )
 
 // Kind names the server program that the members of an ensemble run.
@@ -15,6 +16,11 @@ const (
 	// Holt is the server of this module, built from the working tree.
 	Holt Kind = "holt"
 )
+
+// HoltAt is Holt as it was at a commit of this repository; see BuildHoltAt.
+func HoltAt(commit string) Kind { return atCommit + Kind(commit) }
+
+const atCommit = "holt@"
 
 // ParseKind returns the kind called name, or an error that lists the names.
 func ParseKind(name string) (Kind, error) {
@@ -41,6 +47,10 @@ func (k Kind) load(ctx context.Context) (program, error) {
 		return LoadOriginal(ctx)
 	case Holt:
 		return loadHolt(ctx)
+	}
+	if commit, ok := strings.CutPrefix(string(k), atCommit); ok {
+		path, err := BuildHoltAt(ctx, commit)
+		return holtBinary{path}, err
 	}
 	return nil, fmt.Errorf("unknown server %q", k)
 }
