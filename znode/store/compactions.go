@@ -18,8 +18,9 @@ const compactionsAfter = 2 * time.Second
 // Pebble asks once for a compaction that is not granted (TrySchedule), and takes it when it is offered
 // (grant). It may hold its lock when it calls, and takes it when it is called: mu is never held then.
 type compactions struct {
-	db    pebble.DBForCompaction
-	timer *time.Timer
+	failed <-chan struct{} // closed when the disk has failed: a goroutine may hold Pebble's lock for ever then
+	db     pebble.DBForCompaction
+	timer  *time.Timer
 
 	mu       sync.Mutex
 	released bool
@@ -30,8 +31,8 @@ type compactions struct {
 	granted  *sync.Cond // granting has become false
 }
 
-func newCompactions() *compactions {
-	c := new(compactions)
+func newCompactions(failed <-chan struct{}) *compactions {
+	c := &compactions{failed: failed}
 	c.granted = sync.NewCond(&c.mu)
 	return c
 }
@@ -78,6 +79,11 @@ func (c *compactions) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 func (c *compactions) UpdateGetAllowedWithoutPermission() { go c.grant() }
 
 func (c *compactions) roomLocked() bool {
+	select {
+	case <-c.failed:
+		return false
+	default:
+	}
 	return c.released && !c.closed && c.running < c.db.GetAllowedWithoutPermission()
 }
 

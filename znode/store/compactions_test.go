@@ -50,7 +50,7 @@ func (l *layers) count() int {
 
 func TestCompactionsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, c := &layers{waiting: 2}, newCompactions()
+		l, c := &layers{waiting: 2}, newCompactions(nil)
 		c.Register(2, l)
 		if ok, _ := c.TrySchedule(); ok {
 			t.Error("granted at once")
@@ -84,7 +84,7 @@ func TestCompactionsWait(t *testing.T) {
 }
 
 func TestCompactionRefusedMeanwhile(t *testing.T) {
-	l, c := new(layers), newCompactions()
+	l, c := new(layers), newCompactions(nil)
 	c.Register(2, l)
 	defer c.Unregister()
 	l.missed = func() {
@@ -101,7 +101,7 @@ func TestCompactionRefusedMeanwhile(t *testing.T) {
 
 func TestCompactionsEndEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, c := &layers{waiting: 1}, newCompactions()
+		l, c := &layers{waiting: 1}, newCompactions(nil)
 		c.Register(2, l)
 		c.Unregister()
 		time.Sleep(2 * compactionsAfter)
@@ -112,4 +112,16 @@ func TestCompactionsEndEarly(t *testing.T) {
 			t.Errorf("%d compactions of a closed database", n)
 		}
 	})
+}
+
+func TestNoCompactionAfterFailure(t *testing.T) {
+	failed := make(chan struct{})
+	l, c := &layers{waiting: 1}, newCompactions(failed)
+	c.Register(2, l)
+	defer c.Unregister()
+	close(failed)
+	c.release()
+	if n := l.count(); n != 0 {
+		t.Errorf("%d compactions on a disk that has failed", n)
+	}
 }

@@ -70,7 +70,7 @@ func (s *Store) pebbleOptions(blocks *pebble.Cache) *pebble.Options {
 			CompactionEnd:   func(i pebble.CompactionInfo) { s.metrics.compacted(i); s.signalRoom() },
 		},
 	}
-	s.compactions = newCompactions()
+	s.compactions = newCompactions(s.seal.failed)
 	o.Experimental.CompactionScheduler = s.compactions
 	o.Experimental.ReadCompactionRate = 0
 	o.DisableAutomaticCompactions, o.DisableTableStats = s.opts.Quiet, s.opts.Quiet
