@@ -113,7 +113,7 @@ test-broker-kills: ## three brokers on three members, killed and paused under lo
 compare-operators: ## the AdminServer's documents and the metrics of Holt and of Apache ZooKeeper: names, types, statuses
 	$(GO) test -count 1 -timeout 10m -v ./compat/operators -target=holt
 
-bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 20 minutes; ARGS="-only get,set -scale 0.2"
+bench-compare: ## Holt and Apache ZooKeeper under the same loads, about 25 minutes; ARGS="-only get,set -scale 0.2"
 	$(GO) run ./compat/benchcompare $(ARGS)
 
 bench-against: ## this Holt and an older one (COMMIT; the foundation's) under the same loads; the table says which figure is worse by more than 5 %

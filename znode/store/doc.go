@@ -26,6 +26,8 @@
 // 's' says which. Durable tells how far that is at least. Replaying the log
 // from there, which the caller keeps, brings it back to where it was.
 //
+// Pebble merges nothing for the first seconds after Open, see compactions.
+//
 // # Views
 //
 //	          entry that creates or deletes              entry that changes values
