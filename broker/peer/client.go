@@ -115,7 +115,7 @@ func New(cfg Config) *Client {
 func (c *Client) Do(ctx context.Context, broker int32, req kmsg.Request) (kmsg.Response, error) {
 	resp := req.ResponseKind()
 	key := protocol.Key(req.Key())
-	err := c.roundTrip(ctx, broker, control, key, func(b []byte, correlation, highest int32) ([]byte, int16) {
+	_, err := c.roundTrip(ctx, broker, control, key, func(b []byte, correlation, highest int32) ([]byte, int16) {
 		version := min(req.GetVersion(), int16(highest))
 		req.SetVersion(version)
 		return protocol.AppendRequest(b, correlation, c.cfg.ClientID, req), version
@@ -132,19 +132,21 @@ func (c *Client) Do(ctx context.Context, broker int32, req kmsg.Request) (kmsg.R
 // Fetch sends a fetch request in req.Version or a lower one that the broker knows, and decodes the
 // answer into resp, whose records lie in memory that is the caller's until release is called.
 func (c *Client) Fetch(ctx context.Context, broker int32, req *protocol.FetchRequest, resp *protocol.FetchResponse) (release func(), err error) {
-	err = c.roundTrip(ctx, broker, fetching, protocol.Fetch, func(b []byte, correlation, highest int32) ([]byte, int16) {
+	release, err = c.roundTrip(ctx, broker, fetching, protocol.Fetch, func(b []byte, correlation, highest int32) ([]byte, int16) {
 		req.Version = min(req.Version, int16(highest))
 		return req.AppendTo(b, correlation, c.cfg.ClientID), req.Version
 	}, resp.Decode)
 	if err != nil {
 		return nil, fmt.Errorf("fetch from broker %d: %w", broker, err)
 	}
-	return func() {}, nil
+	return release, nil
 }
 
 // roundTrip has encode write a request in at most the highest version that the broker knows, and
-// decode read the answer, whose memory is never used again.
-func (c *Client) roundTrip(ctx context.Context, broker int32, why purpose, key protocol.Key, encode encodeFunc, decode func(int16, []byte) error) error {
+// decode read the answer. release gives the answer's memory back; never to call it costs garbage and
+// nothing else.
+func (c *Client) roundTrip(ctx context.Context, broker int32, why purpose, key protocol.Key, encode encodeFunc,
+	decode func(int16, []byte) error) (release func(), err error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.cfg.Timeout)
@@ -152,21 +154,21 @@ func (c *Client) roundTrip(ctx context.Context, broker int32, why purpose, key p
 	}
 	l, err := c.lane(laneKey{broker, why})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	conn, err := l.connect(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	version, body, err := conn.roundTrip(ctx, key, encode)
+	x, err := conn.roundTrip(ctx, key, encode)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := decode(version, body); err != nil {
+	if err := decode(x.version, x.body); err != nil {
 		conn.fail(err)
-		return err
+		return nil, err
 	}
-	return nil
+	return func() { conn.frames.give(x.frame) }, nil
 }
 
 func (c *Client) lane(key laneKey) (*lane, error) {

@@ -28,6 +28,7 @@ type conn struct {
 	writing sync.Mutex
 	scratch []byte // guarded by writing
 
+	frames      frames
 	mu          sync.Mutex
 	correlation int32
 	waiting     []*exchange // in the order of the requests; bounded by the callers, who wait
@@ -40,7 +41,7 @@ type exchange struct {
 	key         protocol.Key
 	version     int16
 	correlation int32
-	body        []byte
+	frame, body []byte // the answer, and what is behind its header
 	err         error
 	done        chan struct{}
 }
@@ -133,20 +134,21 @@ func (k *conn) fail(err error) {
 	}
 }
 
-// roundTrip sends one request and waits for the answer's body.
-func (k *conn) roundTrip(ctx context.Context, key protocol.Key, encode encodeFunc) (version int16, body []byte, err error) {
+// roundTrip sends one request and waits for the answer. Its frame is the caller's; k.frames may be
+// given it when nothing refers to it any more.
+func (k *conn) roundTrip(ctx context.Context, key protocol.Key, encode encodeFunc) (*exchange, error) {
 	x := &exchange{key: key, done: make(chan struct{})}
 	if err := k.send(x, encode); err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	select {
 	case <-x.done:
-		return x.version, x.body, x.err
+		return x, x.err
 	case <-ctx.Done():
 		// The answer may never come, and those behind it would wait for it.
 		err := fmt.Errorf("no answer: %w", context.Cause(ctx))
 		k.fail(err)
-		return 0, nil, err
+		return nil, err
 	}
 }
 
@@ -209,7 +211,7 @@ func (k *conn) read() {
 		if err == nil && id != x.correlation {
 			err = fmt.Errorf("answer %d to request %d", id, x.correlation)
 		}
-		x.body, x.err = body, err
+		x.frame, x.body, x.err = frame, body, err
 		close(x.done)
 		if err != nil {
 			k.fail(err)
@@ -218,7 +220,7 @@ func (k *conn) read() {
 	}
 }
 
-// readFrame reads one answer into memory of its own.
+// readFrame reads one answer into memory of its own, or such as was given back.
 func (k *conn) readFrame() ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(k.nc, size[:]); err != nil {
@@ -228,7 +230,7 @@ func (k *conn) readFrame() ([]byte, error) {
 	if int64(n) > int64(k.client.cfg.ResponseBytesMax) {
 		return nil, fmt.Errorf("answer of %d bytes", n)
 	}
-	frame := make([]byte, n)
+	frame := k.frames.take(int(n))
 	if _, err := io.ReadFull(k.nc, frame); err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@
 // context lasts.
 //
 // Locks: Client.mu guards the table of lanes, lane.mu a lane's connection; a connection's write
-// lock is held during a write to the socket, which a deadline bounds.
+// lock is held during a write to the socket, which a deadline bounds. The lock of frames is held alone.
 //
 // Left out: SASL mechanisms other than PLAIN and SCRAM, re-authentication (a broker that asks for it
 // closes the connection, which is dialed anew).
