@@ -39,11 +39,16 @@ package main
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 )
 
 func main() {
+	args := commandLine(os.Args)
+	if serves(args) {
+		relaxTimers()
+	}
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	a := &app{
@@ -53,5 +58,10 @@ func main() {
 	}
 	a.start = a.startServer
 	a.startBroker = a.startBrokerHere
-	os.Exit(a.run(commandLine(os.Args)))
+	os.Exit(a.run(args))
+}
+
+// serves reports whether a command line starts servers in this process, for as long as it runs.
+func serves(args []string) bool {
+	return len(args) > 0 && slices.Contains([]string{"serve", "dev", "broker"}, args[0])
 }
