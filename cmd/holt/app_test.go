@@ -457,3 +457,14 @@ func TestDevNetwork(t *testing.T) {
 		t.Errorf("connected to %s, want %s", got, want)
 	}
 }
+
+func TestServes(t *testing.T) {
+	for line, want := range map[string]bool{
+		"": false, "serve": true, "serve zoo.cfg": true, "dev -n 3": true, "broker server.properties": true,
+		"zkserver --config /etc/zookeeper start-foreground": true, "zkserver start": false, "bench get": false, "version": false,
+	} {
+		if got := serves(strings.Fields(line)); got != want {
+			t.Errorf("holt %s: %t", line, got)
+		}
+	}
+}

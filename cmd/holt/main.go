@@ -63,5 +63,11 @@ func main() {
 
 // serves reports whether a command line starts servers in this process, for as long as it runs.
 func serves(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{"serve", "dev", "broker"}, args[0])
+	switch {
+	case len(args) == 0:
+		return false
+	case args[0] == "zkserver":
+		return slices.Contains(args, "start-foreground")
+	}
+	return slices.Contains([]string{"serve", "dev", "broker"}, args[0])
 }
