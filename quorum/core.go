@@ -199,6 +199,9 @@ func (c *Core) Step(m *raftpb.Message) {
 			return // it has joined and knows nothing yet: a former self may have voted
 		}
 		c.election.asked()
+		if m.GetType() == raftpb.MsgPreVote && c.lead.Leader != 0 {
+			c.election.askedEarly(m)
+		}
 	case m.GetType() == raftpb.MsgApp && len(m.GetEntries()) > 0:
 		c.jobs.acked = said{} // the answer to the same entries may have been lost
 	}

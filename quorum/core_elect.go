@@ -14,6 +14,12 @@ import (
 type election struct {
 	attempts int // left
 	wait     int // ticks until the next one
+
+	// early is the last member that asked for a pre-vote while the leader was thought to live, which Raft
+	// then does not answer, and earlyTicks how long ago.
+	early      *raftpb.Message
+	earlyTicks int
+	refused    bool // a pre-vote was refused since the last Ready
 }
 
 func (e *election) stop() { e.attempts = 0 }
@@ -31,6 +37,12 @@ func (c *Core) PeerGone(peer uint64) {
 	}
 	c.note(c.rn.ForgetLeader())
 	c.startElection(0, peer)
+	if m := c.election.early; m != nil {
+		// Another noticed a moment before and waits for our answer: it comes late, as it may.
+		c.election.early = nil
+		c.election.asked()
+		c.note(c.rn.Step(m))
+	}
 	c.hasten()
 }
 
@@ -80,6 +92,11 @@ func (c *Core) startElection(after int, gone uint64) {
 }
 
 func (c *Core) electionTick() {
+	if c.election.early != nil {
+		if c.election.earlyTicks++; c.election.earlyTicks > turnTicks {
+			c.election.early = nil
+		}
+	}
 	if c.election.attempts > 0 {
 		c.election.wait--
 		c.hasten()
@@ -88,6 +105,21 @@ func (c *Core) electionTick() {
 
 // asked notes that another member campaigns: this one lets it finish.
 func (e *election) asked() { e.wait = max(e.wait, turnTicks) }
+
+// askedEarly keeps a request for a pre-vote for when the leader turns out to be gone.
+func (e *election) askedEarly(m *raftpb.Message) { e.early, e.earlyTicks = m, 0 }
+
+// refusedVote campaigns at once if the member that was refused a pre-vote, since its log is shorter than this
+// one's, cannot be elected without this one: of three that is so when one is gone. Otherwise it is let
+// finish, since two at a time may split the vote.
+func (c *Core) refusedVote() {
+	c.election.refused = false
+	if _, voters := c.turn(0); voters-2 > voters/2 || c.lead.Leader != 0 {
+		return
+	}
+	c.election.wait = 0
+	c.hasten()
+}
 
 // hasten campaigns if it is this member's turn. Members campaign at different
 // times: together they would split the vote.

@@ -152,6 +152,9 @@ func (c *Core) Ready() (rd Ready) {
 	}
 	c.upkeep.take(c, &rd)
 	c.releaseApplies(&rd)
+	if c.election.refused {
+		c.refusedVote()
+	}
 	return rd
 }
 
@@ -251,6 +254,9 @@ func (c *Core) takeAppend(m *raftpb.Message, rd *Ready) {
 		}
 	}
 	for _, resp := range responses {
+		if resp.GetType() == raftpb.MsgPreVoteResp && resp.GetReject() {
+			c.election.refused = true
+		}
 		if resp.GetTo() == c.cfg.ID {
 			a.self = append(a.self, resp)
 		} else {
