@@ -62,7 +62,7 @@ type Config struct {
 	// durable so that the log before it can go; default 100000, at least 2
 	// [snapCount].
 	SnapCount int
-	// CacheBytes bounds the memory of the node cache; default 64 MiB, at least
+	// CacheBytes bounds the memory of the node cache; default 52 MiB, at least
 	// 1 MiB. No ZooKeeper counterpart: there the whole tree is in memory.
 	CacheBytes int64
 

@@ -41,7 +41,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DigestAlg, "SHA1")
 	setDefault(&c.FsyncWarnMillis, 1000)
 	setDefault(&c.SnapCount, 100_000)
-	setDefault(&c.CacheBytes, 64<<20)
+	setDefault(&c.CacheBytes, 52<<20)
 	setDefault(&c.TickMillis, 3000)
 	setDefault(&c.InitLimit, 10)
 	setDefault(&c.SyncLimit, 5)
