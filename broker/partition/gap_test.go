@@ -15,10 +15,11 @@ import (
 
 // TestCompactedGap opens a log as Kafka leaves it when it is killed: it has compacted the first segment, of which
 // the end is gone, and noted that or not yet, but its recovery point is of before. What is behind the gap stays. If
-// nothing is noted and no other offset is missing the gap is what a crash has lost, and what is behind it goes.
+// nothing is noted and no other offset is missing the gap is what a crash has lost, and what is behind it goes. So it is
+// if another is missing right before the log's start: that is what was deleted when a crash had lost it.
 func TestCompactedGap(t *testing.T) {
 	const nothing = 0
-	for _, c := range []struct{ noted, thinned bool }{{noted: true}, {thinned: true}, {}} {
+	for _, c := range []struct{ noted, thinned, deleted bool }{{noted: true}, {thinned: true}, {thinned: true, deleted: true}, {}} {
 		noted := c.noted
 		x := &compacted{run: run{T: t, r: rand.New(rand.NewPCG(7, 7))}}
 		x.start()
@@ -50,6 +51,10 @@ func TestCompactedGap(t *testing.T) {
 		b = b[:cut]
 		if c.thinned {
 			n := len(middle) / 2
+			if c.deleted {
+				start := record.Batch(b[middle[n]:]).BaseOffset()
+				writeAll(t, x.fs, "/data/logs/log-start-offset-checkpoint", fmt.Appendf(nil, "0\n1\nt 3 %d\n", start))
+			}
 			b = slices.Delete(b, middle[n-1], middle[n])
 		}
 		writeAll(t, x.fs, segmentFile(0, "log"), b)
@@ -64,7 +69,7 @@ func TestCompactedGap(t *testing.T) {
 		}
 		x.run.open()
 		want := first
-		if noted || c.thinned {
+		if noted || c.thinned && !c.deleted {
 			want = x.m.end
 		}
 		if got := x.log.EndOffset(); got != want {

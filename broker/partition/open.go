@@ -318,7 +318,7 @@ func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, sparse bool, err
 			return at, sparse, err
 		}
 		sparse = sparse || b.BaseOffset() > expected || int64(b.Count()) < b.NextOffset()-b.BaseOffset()
-		expected = b.NextOffset()
+		expected = max(b.NextOffset(), l.start.Load()) // what was deleted may leave a gap, too
 		if e := b.PartitionLeaderEpoch(); e > l.epochs.latest() {
 			l.epochs, _ = l.epochs.assign(e, b.BaseOffset())
 		}
