@@ -67,7 +67,8 @@
 // Pre-votes and the leader's check of its quorum keep members that are cut off
 // or have just come back from disturbing the others. A leader whose process ends is
 // replaced sooner than the election timeout: its connections break and its address
-// refuses new ones, so that the others forget it and campaign in turns (core_elect.go).
+// refuses new ones, so that the others forget it and campaign in turns, or at once where
+// the one before cannot be elected (core_elect.go).
 // A leader that closes hands over first; so does one whose disk stands still.
 //
 // Not here: what entries mean, who may connect (the caller's Listen and Dial),

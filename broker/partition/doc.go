@@ -44,7 +44,7 @@
 // batch that is not whole ends the log and is cut off if a crash explains it: nothing intact follows, or the
 // block was never written. Anything else is a *DamageError, and nothing is changed. Segments
 // behind a gap go too: they were not durable either; unless compaction left the gap, as a segment before it that lacks
-// offsets itself tells, or the checkpoint of what was compacted.
+// offsets itself, behind the log's start, tells, or the checkpoint of what was compacted.
 //
 // # Compaction
 //

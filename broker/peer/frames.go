@@ -31,7 +31,7 @@ func (f *frames) take(n int) []byte {
 	f.spare = nil
 	if 4*n < cap(b) {
 		if f.idle++; f.idle > frameIdleMax {
-			b = nil
+			b, f.idle = nil, 0
 		}
 	} else {
 		f.idle = 0

@@ -61,7 +61,8 @@ func main() {
 	os.Exit(a.run(args))
 }
 
-// serves reports whether a command line starts servers in this process, for as long as it runs.
+// serves reports whether a command line starts servers in this process, for as long as it runs. What is asked of
+// a broker (holt broker list) passes for that, and starts a few milliseconds later.
 func serves(args []string) bool {
 	switch {
 	case len(args) == 0:
