@@ -23,7 +23,11 @@ func dial(t testing.TB, addr string, o client.Options) *client.Conn {
 		o.SessionTimeout = 40 * time.Second
 	}
 	for {
-		c, err := client.Dial(ctx, addr, o)
+		// ZooKeeper 3.5 can lose a connection that comes while it starts: it takes it and never
+		// reads. A client gives up such an attempt after a part of its session timeout, so here.
+		attempt, end := context.WithTimeout(ctx, 5*time.Second)
+		c, err := client.Dial(attempt, addr, o)
+		end()
 		if err == nil {
 			t.Cleanup(c.Abort)
 			return c
