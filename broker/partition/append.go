@@ -242,12 +242,14 @@ func (l *Log) store(b []byte, batches []appendedBatch, next int64, c *Config, no
 	}
 	s := l.active()
 	pos := s.size.Load()
-	if err := l.write(s, b, pos); err != nil {
+	if err := l.write(s, b, pos, int64(c.SegmentBytes)); err != nil {
 		return l.fail(err)
 	}
-	records := int64(0)
+	records, expected := int64(0), l.end.Load()
 	for i := range batches {
 		batch := batches[i].batch
+		s.sparse = s.sparse || sparse(batch, expected)
+		expected = batch.NextOffset()
 		l.assignEpoch(batch.PartitionLeaderEpoch(), batch.BaseOffset())
 		if err := errors.Join(
 			s.index(batch, pos+int64(batches[i].pos), c.IndexIntervalBytes),
@@ -268,11 +270,13 @@ func (l *Log) store(b []byte, batches []appendedBatch, next int64, c *Config, no
 	return nil
 }
 
-func (l *Log) write(s *segment, b []byte, pos int64) error {
+// write writes b at pos of a segment that is going to hold limit bytes at most; 0: it is not known.
+func (l *Log) write(s *segment, b []byte, pos, limit int64) error {
 	h, err := s.open()
 	if err != nil {
 		return err
 	}
+	s.reserve(h, pos+int64(len(b)), limit)
 	_, err = h.WriteAt(b, pos)
 	if err := errors.Join(err, h.release()); err != nil {
 		return fmt.Errorf("write %s: %w", s.name(suffixLog), err)

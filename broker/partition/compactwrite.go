@@ -54,7 +54,7 @@ func (w *rewritten) add(b record.Batch, interval int) error {
 }
 
 func (w *rewritten) drain() error {
-	if err := w.log.write(w.segment, w.buf, w.pos); err != nil {
+	if err := w.log.write(w.segment, w.buf, w.pos, 0); err != nil {
 		return err
 	}
 	w.pos += int64(len(w.buf))

@@ -34,9 +34,9 @@
 //
 // # Durability
 //
-// An append is one write to the page cache, as Kafka's. OnFlushed tells when records are on stable
-// storage; those that ask while the disk is busy share the next sync. The recovery point follows what was
-// synced with its indexes and names, and falls, durably, before a truncation.
+// An append is one write to the page cache, as Kafka's, of a busy segment to blocks that were allocated ahead (reserve).
+// OnFlushed tells when records are on stable storage; those that ask while the disk is busy share the next sync. The
+// recovery point follows what was synced with its indexes and names, and falls, durably, before a truncation.
 //
 // # Recovery
 //
@@ -44,7 +44,8 @@
 // batch that is not whole ends the log and is cut off if a crash explains it: nothing intact follows, or the
 // block was never written. Anything else is a *DamageError, and nothing is changed. Segments
 // behind a gap go too: they were not durable either; unless compaction left the gap, as a segment before it that lacks
-// offsets itself, behind the log's start, tells, or the checkpoint of what was compacted.
+// offsets itself, behind the log's start, tells, or the checkpoint of what was compacted. A segment that lacks offsets is
+// durable before the next begins, so that its end is not what a crash has lost.
 //
 // # Compaction
 //

@@ -2,7 +2,6 @@ package partition
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -254,12 +253,8 @@ func (l *Log) flushRecords(p *pendingFlush) error {
 		if s.hard.Load() || end <= flushed {
 			continue
 		}
-		h, err := s.open()
-		if err == nil {
-			err = errors.Join(h.SyncData(), h.release())
-		}
-		if err != nil && !errors.Is(err, errGone) { // dropped meanwhile: nobody misses it
-			return fmt.Errorf("sync %s: %w", s.name(suffixLog), err)
+		if err := s.sync(); err != nil && !errors.Is(err, errGone) { // dropped meanwhile: nobody misses it
+			return err
 		}
 	}
 	if p.names {

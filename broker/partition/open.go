@@ -282,10 +282,13 @@ func (l *Log) recoverSegment(i int, durable int64) (compacted bool, _ error) {
 	if err != nil {
 		return false, err
 	}
-	pos, compacted, err := l.recoverBatches(s, h)
+	pos, err := l.recoverBatches(s, h)
+	compacted = s.sparse
 	var bad *record.CorruptError
 	if errors.As(err, &bad) || errors.Is(err, io.ErrUnexpectedEOF) {
 		compacted, err = false, l.torn(i, h, pos, durable, err)
+	} else if err == nil {
+		err = l.fs.trim(s.name(suffixLog), h, pos) // of what was reserved when it crashed
 	}
 	if err = errors.Join(err, h.release()); err != nil {
 		return false, err
@@ -297,16 +300,20 @@ func (l *Log) recoverSegment(i int, durable int64) (compacted bool, _ error) {
 	return compacted, nil
 }
 
-// recoverBatches counts the segment's batches in, and returns where it cannot go on, and whether offsets are left
-// out before that.
-func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, sparse bool, err error) {
+// sparse reports whether offsets from expected on are missing in a batch or before it.
+func sparse(b record.Batch, expected int64) bool {
+	return b.BaseOffset() > expected || int64(b.Count()) < b.NextOffset()-b.BaseOffset()
+}
+
+// recoverBatches counts the segment's batches in, and returns where it cannot go on.
+func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, err error) {
 	c := l.config.Load()
 	sc := scanBatches(h, 0, s.size.Load())
 	expected := max(s.base, l.start.Load())
 	for {
 		b, at, err := sc.next()
 		if err == io.EOF {
-			return at, sparse, nil
+			return at, nil
 		}
 		if err == nil {
 			err = b.Check()
@@ -315,15 +322,15 @@ func (l *Log) recoverBatches(s *segment, h *handle) (pos int64, sparse bool, err
 			err = &record.CorruptError{Reason: fmt.Sprintf("offset %d after %d", b.BaseOffset(), l.end.Load()-1)}
 		}
 		if err != nil {
-			return at, sparse, err
+			return at, err
 		}
-		sparse = sparse || b.BaseOffset() > expected || int64(b.Count()) < b.NextOffset()-b.BaseOffset()
+		s.sparse = s.sparse || sparse(b, expected)
 		expected = max(b.NextOffset(), l.start.Load()) // what was deleted may leave a gap, too
 		if e := b.PartitionLeaderEpoch(); e > l.epochs.latest() {
 			l.epochs, _ = l.epochs.assign(e, b.BaseOffset())
 		}
 		if err := errors.Join(s.index(b, at, c.IndexIntervalBytes), l.count(s, b)); err != nil {
-			return at, sparse, err
+			return at, err
 		}
 		l.end.Store(b.NextOffset())
 	}

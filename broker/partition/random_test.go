@@ -83,10 +83,15 @@ func (x *run) open() {
 	x.dir, x.log = d, d.Log(name)
 }
 
-func (x *run) steps(n int) {
+// begin makes a log on an empty disk; wrap makes of that what the log sees, nil: it sees the disk.
+func (x *run) begin(wrap func(*vfs.MemFS) vfs.FS) {
+	x.Helper()
 	x.fs = vfs.NewCrashableMem()
 	if err := errors.Join(x.fs.MkdirAll("/data", 0o755), syncDir(x.fs, "/")); err != nil {
 		x.Fatal(err)
+	}
+	if wrap != nil {
+		x.wrap = wrap(x.fs)
 	}
 	x.cfg = partition.Defaults()
 	x.cfg.SegmentBytes, x.cfg.IndexIntervalBytes = 4000, 200
@@ -95,6 +100,10 @@ func (x *run) steps(n int) {
 	if x.log, err = x.dir.Create(name, [16]byte{1, 2}, x.cfg); err != nil {
 		x.Fatal(err)
 	}
+}
+
+func (x *run) steps(n int) {
+	x.begin(nil)
 	for range n {
 		x.step()
 	}

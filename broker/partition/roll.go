@@ -63,12 +63,19 @@ func (l *Log) aged(s *segment, batches []appendedBatch, c *Config, now int64) (b
 
 // roll seals the active segment, which is not empty, and begins a new one at the
 // log's end. What it costs the append is the making of a file: making it all
-// durable is left to the directory's flusher.
+// durable is left to the directory's flusher. But a segment that lacks offsets has
+// to be durable before there is another: see recover, which could not tell an end that
+// a crash has lost from what compaction took.
 func (l *Log) roll(now int64) error {
 	base := l.end.Load()
 	old := l.active()
 	if err := old.seal(false); err != nil {
 		return err
+	}
+	if old.sparse {
+		if err := old.sync(); err != nil {
+			return err
+		}
 	}
 	s := newSegment(l, base)
 	if err := l.create(s, now); err != nil {

@@ -39,6 +39,8 @@ type segment struct {
 	sinceIndex  int   // bytes since the last index entry
 	created     int64 // wall clock, ms
 	timeIndexed int64 // timestamp of the last time index entry
+	sparse      bool  // offsets are missing in it, or may be
+	reserved    int64 // bytes that the file has blocks for, see reserve; fewer than size: none behind its end
 }
 
 func newSegment(l *Log, base int64) *segment {
@@ -98,8 +100,20 @@ func (s *segment) indexTime(ts, offset int64) error {
 	return nil
 }
 
+// sync makes the batches durable.
+func (s *segment) sync() error {
+	h, err := s.open()
+	if err == nil {
+		err = errors.Join(h.SyncData(), h.release())
+	}
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", s.name(suffixLog), err)
+	}
+	return nil
+}
+
 // seal writes the indexes of a segment that gets no more batches, or none until
-// the log is opened again.
+// the log is opened again, and gives back what it has reserved.
 func (s *segment) seal(sync bool) error {
 	s.stamps.Lock()
 	known, ts, offset := s.stamps.known, s.stamps.max, s.stamps.maxOffset
@@ -108,6 +122,9 @@ func (s *segment) seal(sync bool) error {
 		if err := s.indexTime(ts, offset); err != nil {
 			return err
 		}
+	}
+	if err := s.unreserve(); err != nil {
+		return err
 	}
 	return s.settle(sync)
 }
@@ -191,7 +208,7 @@ func (s *segment) resume() (next int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s.sinceIndex = 0
+	s.sinceIndex, s.sparse = 0, true // it is not looked at as a whole
 	for sc := scanHeaders(h, pos, s.size.Load()); ; {
 		b, at, err := sc.next()
 		if err == io.EOF {
@@ -247,6 +264,7 @@ func (s *segment) cut(offset, pos int64) error {
 		return err
 	}
 	s.size.Store(pos)
+	s.reserved = 0
 	return nil
 }
 
