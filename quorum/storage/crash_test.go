@@ -161,6 +161,39 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	}
 }
 
+// TestFailedFlush: Pebble would begin a failed flush anew at once, again and
+// again; the log has failed by then, and does not keep a processor busy.
+func TestFailedFlush(t *testing.T) {
+	var tables atomic.Int64
+	o := small(errorfs.Wrap(vfs.NewCrashableMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			tables.Add(1)
+			return errorfs.ErrInjected
+		}
+		return nil
+	})))
+	l, err := Open("log", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Found(Identity{Member: 1}, conf(1, 1, 2, 3)); err != nil {
+		t.Fatal(err)
+	}
+	for i := uint64(2); l.Err() == nil; i++ {
+		if err := l.Write(Write{Entries: entriesOf(i, i, 1)}); err != nil && l.Err() == nil {
+			t.Fatal(err)
+		}
+	}
+	n := tables.Load()
+	time.Sleep(20 * time.Millisecond) // of a thousand attempts
+	if more := tables.Load() - n; more > 1 {
+		t.Errorf("after the log has failed, %d more tables were begun", more)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestErrorAtEveryOperation has each changing operation fail once, and later
 // ones succeed, as disks do: the log must not go on, and what it acknowledged
 // before must be there afterwards.

@@ -136,7 +136,7 @@ func (l *Log) pebbleOptions() *pebble.Options {
 		DisableAutomaticCompactions: l.opts.Quiet,
 		Logger:                      pebbleLogger{l},
 		EventListener: &pebble.EventListener{
-			BackgroundError: l.fatal,
+			BackgroundError: l.background,
 			FlushEnd:        l.metrics.flushed,
 			CompactionEnd:   l.metrics.compacted,
 			// The reader that found it gets an error, too.
@@ -164,8 +164,15 @@ func (p pebbleLogger) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// fatal ends the log because of what went wrong beside it: a flush or a
-// compaction, which Pebble would try again.
+// background ends the log because of a failed flush or compaction, and the
+// goroutine of it, which would begin the next attempt at once, without end: the
+// log is abandoned, so nobody waits for it.
+func (l *Log) background(err error) {
+	l.fatal(err)
+	runtime.Goexit()
+}
+
+// fatal ends the log because of what went wrong beside it.
 func (l *Log) fatal(err error) {
 	err = fmt.Errorf("log %s: %w", l.dir, err)
 	l.mu.Lock()
