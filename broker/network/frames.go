@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"holt/broker/protocol"
+	"holt/wire/socket"
 )
 
 const (
@@ -92,18 +93,15 @@ func (f *frameReader) read(n int) (*buffer, error) {
 				return nil, err
 			}
 		}
-		m, err := f.r.Read(b.b[have:min(n, len(b.b))])
+		m, err := socket.ReadLarge(f.r, b.b[have:min(n, len(b.b))], f.arrived)
 		have += m
 		f.filled = readBufferMax // it is not idle
-		if err != nil && have < n {
+		if err != nil {
 			f.discard(b)
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
-		}
-		if f.arrived != nil && m >= 4<<10 {
-			f.arrived()
 		}
 	}
 	return b, nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holt/broker/protocol"
+	"holt/wire/socket"
 )
 
 // encodeFunc appends a request with a correlation id, in at most the highest version, and returns
@@ -231,7 +232,7 @@ func (k *conn) readFrame() ([]byte, error) {
 		return nil, fmt.Errorf("answer of %d bytes", n)
 	}
 	frame := k.frames.take(int(n))
-	if _, err := io.ReadFull(k.nc, frame); err != nil {
+	if _, err := socket.ReadLarge(k.nc, frame, nil); err != nil {
 		return nil, err
 	}
 	return frame, nil

@@ -1,4 +1,5 @@
-// Package socket writes to a TCP connection without waiting for it.
+// Package socket writes to a TCP connection without waiting for it, and reads much from
+// one without being woken for each of its segments (ReadLarge).
 //
 // A reply or message that fits into the socket's buffer can be written by the goroutine that
 // made it: that saves waking another one. What does not fit must not stop it; so TryWrite

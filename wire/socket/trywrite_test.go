@@ -2,28 +2,12 @@ package socket
 
 import (
 	"io"
-	"net"
-	"syscall"
 	"testing"
 )
 
 func TestTryWriteTakesWhatTheSocketTakes(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	server, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	raw, err := client.(syscall.Conn).SyscallConn()
+	client, server := pair(t)
+	raw, err := client.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
