@@ -103,6 +103,7 @@ func (p *producing) append(req *protocol.ProduceRequest, t *protocol.ProduceTopi
 	a := replica.Append{
 		TP: metadata.TopicPartition{Topic: t.Name, Partition: part.Index}, Records: part.Records, Acks: req.Acks,
 		Timeout: time.Duration(req.TimeoutMillis) * time.Millisecond, LeaderEpoch: -1, Origin: record.Client, Version: req.Version,
+		Memory: p.r.Frame(),
 	}
 	done := func(res protocol.ProducedPartition) {
 		*at = res

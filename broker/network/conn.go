@@ -230,7 +230,7 @@ func (c *Conn) waitMuted() error {
 func (c *Conn) take(frame *buffer, n int) error {
 	c.srv.metrics.BytesIn.Add(int64(n) + 4)
 	r := &Request{Conn: c, Received: time.Now(), size: n}
-	r.frame.Store(frame)
+	r.frame.init(frame, &c.srv.buffers)
 	if c.sasl.stage == saslRaw {
 		return c.rawToken(r, frame.b[:n])
 	}

@@ -158,14 +158,17 @@ func TestAnsweringTwicePanics(t *testing.T) {
 	answer(r, 0)
 }
 
-// TestFramesAreUsedAgain: a released frame may carry the next request, one that is not
-// released stays as it is.
+// TestFramesAreUsedAgain: a released frame may carry the next request; one that is not
+// released, or that somebody else has acquired, stays as it is.
 func TestFramesAreUsedAgain(t *testing.T) {
 	var bodies [][]byte
 	var kept []*Request
 	s := startToy(t, Config{}, func(_ context.Context, r *Request) {
 		bodies = append(bodies, bytes.Clone(r.Body))
-		kept = append(kept, r)
+		if kept = append(kept, r); len(kept)%2 == 0 {
+			r.Frame().Acquire()
+			r.Release()
+		}
 		answer(r, 0)
 	})
 	c := dial(t, s)
@@ -175,6 +178,9 @@ func TestFramesAreUsedAgain(t *testing.T) {
 	for i, r := range kept {
 		if !bytes.Equal(r.Body, bodies[i]) {
 			t.Fatalf("request %d has changed", i)
+		}
+		if i%2 == 1 {
+			r.Frame().Release()
 		}
 		r.Release()
 		r.Release() // does nothing

@@ -50,7 +50,7 @@ type Request struct {
 	// after it. The answer itself should say the same.
 	ThrottleMillis int32
 
-	frame atomic.Pointer[buffer]
+	frame Frame
 	size  int // of the frame
 
 	// Guarded by Conn.out.mu.
@@ -76,13 +76,44 @@ func (r *Request) Later() {
 	o.mu.Unlock()
 }
 
-// Release gives the frame back for reuse. Body, and all that lies in it, must not be
-// used afterwards. Never to call it costs garbage and nothing else; calls after the
-// first do nothing.
+// Release gives the frame back for reuse once nobody else has it acquired. Body, and all
+// that lies in it, must not be used afterwards. Never to call it costs garbage and nothing
+// else; calls after the first do nothing.
 func (r *Request) Release() {
-	if b := r.frame.Swap(nil); b != nil {
-		r.Conn.srv.budget.give(large(b))
-		r.Conn.srv.buffers.put(b)
+	if r.frame.buffer != nil && !r.frame.released.Swap(true) {
+		r.Conn.srv.budget.give(large(r.frame.buffer))
+		r.frame.Release()
+	}
+}
+
+// Frame is what Body lies in.
+func (r *Request) Frame() *Frame { return &r.frame }
+
+// Frame is the memory of a request. It counts its users: the request, until that is
+// released, and whoever keeps some of its bytes. What those keep is no part of the memory
+// that the server allows requests.
+type Frame struct {
+	*buffer
+	buffers  *buffers
+	users    atomic.Int32
+	released atomic.Bool // by the request
+}
+
+func (f *Frame) init(b *buffer, pool *buffers) {
+	f.buffer, f.buffers = b, pool
+	f.users.Store(1)
+}
+
+// Size is how many bytes the frame takes.
+func (f *Frame) Size() int { return cap(f.b) }
+
+// Acquire adds a user. There must be one.
+func (f *Frame) Acquire() { f.users.Add(1) }
+
+// Release takes a user away. After the last one the memory is used for other requests.
+func (f *Frame) Release() {
+	if f.users.Add(-1) == 0 {
+		f.buffers.put(f.buffer)
 	}
 }
 

@@ -20,6 +20,8 @@ type AppendOptions struct {
 	// VerifyTxn makes the first batch of a transaction need the Guard of Log.Verify.
 	VerifyTxn bool
 	Guard     uint64
+	// Memory, if not nil, is what the bytes lie in: the log may keep it after the append.
+	Memory Memory
 }
 
 // Appended says where batches are in the log.
@@ -41,7 +43,7 @@ type appendedBatch struct {
 
 // AppendAsLeader validates batches, gives them offsets and the leader's epoch,
 // in place, and stores them by one write. The bytes belong to the log during
-// the call only. It acknowledges what the file system's cache has; see OnFlushed
+// the call only, or for as long as it has acquired their Memory. It acknowledges what the file system's cache has; see OnFlushed
 // for more.
 //
 // An Invalid is what the client is to hear, and nothing was stored; the error is
@@ -58,6 +60,9 @@ func (l *Log) AppendAsLeader(b []byte, o AppendOptions) (Appended, *record.Inval
 	}
 	if len(stored) == 0 {
 		return Appended{}, &record.Invalid{Code: kerror.InvalidRecord, Message: "no batch to append"}, nil
+	}
+	if &stored[0] != &b[0] {
+		o.Memory = nil // they were compressed anew
 	}
 	a, invalid, err := l.appendLeader(stored, c, &o)
 	if err == nil && invalid == nil && !a.Duplicate {
@@ -111,7 +116,7 @@ func (l *Log) appendLeader(b []byte, c *Config, o *AppendOptions) (Appended, *re
 		batch.SetPartitionLeaderEpoch(o.LeaderEpoch)
 		next = batch.NextOffset()
 	}
-	if err := l.store(b, batches, next, c, o.Now); err != nil {
+	if err := l.store(b, batches, next, c, o.Now, o.Memory); err != nil {
 		return Appended{}, nil, err
 	}
 	a := Appended{FirstOffset: first, LastOffset: next - 1, LogAppendTime: record.NoTimestamp, LogStart: l.start.Load()}
@@ -231,12 +236,12 @@ func (l *Log) appendFollower(b []byte, c *Config, now int64) error {
 		}
 		next, epoch = batch.NextOffset(), max(epoch, batch.PartitionLeaderEpoch())
 	}
-	return l.store(b, batches, next, c, now)
+	return l.store(b, batches, next, c, now, nil)
 }
 
 // store writes batches, which have their offsets, behind the log's end and
-// counts them in. next is the log's end then.
-func (l *Log) store(b []byte, batches []appendedBatch, next int64, c *Config, now int64) error {
+// counts them in. next is the log's end then, m what they lie in if they may stay there.
+func (l *Log) store(b []byte, batches []appendedBatch, next int64, c *Config, now int64, m Memory) error {
 	if err := l.rollIfFull(batches, len(b), c, now); err != nil {
 		return l.fail(err)
 	}
@@ -259,7 +264,7 @@ func (l *Log) store(b []byte, batches []appendedBatch, next int64, c *Config, no
 		}
 		records += int64(batch.LastOffsetDelta()) + 1
 	}
-	l.tail.add(&l.dir.tails, l.dir.options.TailBytesPerLog, b)
+	l.tail.add(&l.dir.tails, l.dir.options.TailBytesPerLog, b, m)
 	s.touch(now)
 	l.mu.Lock()
 	s.size.Store(pos + int64(len(b)))

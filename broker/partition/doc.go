@@ -64,7 +64,8 @@
 //
 // Appends to a log follow one another. Readers need no lock but for a moment: they see a slice of segments that is
 // replaced, never changed, and hold files open that are removed meanwhile. The end of a log is kept in memory
-// as it is written (tail), bounded for a log and for the Dir, until it is compacted.
+// as it is written (tail), bounded for a log and for the Dir, until it is compacted; large batches where they lie, if
+// their Memory is lent, until they are committed.
 //
 // # Failures
 //

@@ -154,6 +154,7 @@ func (l *Log) SetHighWatermark(hw int64) int64 {
 			return old
 		}
 		if l.highWatermark.CompareAndSwap(old, to) {
+			l.tail.committed(to)
 			if u := l.unstable.Load(); u != noOffset && u < to {
 				l.settleTransactions()
 			}

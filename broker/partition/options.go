@@ -26,7 +26,8 @@ type Options struct {
 	FlushOnAck bool
 
 	// TailBytesPerLog and TailBytes bound what is kept in memory of the ends of logs, of one and of
-	// all together; 0: 1 MiB and 32 MiB, -1: nothing.
+	// all together; 0: 1 MiB and 32 MiB, -1: nothing. Of memory that was lent to AppendAsLeader a log
+	// keeps four times as much.
 	TailBytesPerLog int
 	TailBytes       int
 

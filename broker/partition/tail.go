@@ -10,20 +10,36 @@ import (
 )
 
 // The end of a log is kept in memory so that followers and consumers that keep
-// up cost no system call. It lies in chunks; batches larger than a chunk are
-// left to the page cache and sendfile, which is as cheap then.
+// up cost no system call. It lies in chunks, which batches are copied to. Larger
+// ones stay where they are if their Memory is lent, until they are committed: the
+// followers copy them right away, and sending them from there takes half of what
+// sendfile does, which goes page by page. Others are left to the page cache.
 const (
 	chunkMin = 4 << 10
 	chunkMax = 64 << 10
+	// lentFactor is how many times more a log may keep of lent memory, of which it
+	// needs what its followers are behind by: some requests.
+	lentFactor = 4
 	// markBytes is the distance between places in a chunk that are known by offset.
 	markBytes = 4 << 10
 )
+
+// Memory is what batches that are appended lie in. Whoever has acquired it may read them until he
+// releases it; nobody changes them meanwhile.
+type Memory interface {
+	Acquire()
+	Release()
+	// Size is how many bytes are in use as long as anybody needs one of them.
+	Size() int
+}
 
 // chunk is a run of batches in memory. It counts its users: its log, as long as
 // it belongs to its tail, and readers. Bytes once written never change.
 type chunk struct {
 	pool *tailPool
-	size int    // of buf's capacity
+	lent Memory // that buf, one batch, lies in; nil if buf is the chunk's
+	size int    // of the memory, for all logs together
+	room int    // of buf, for the log
 	buf  []byte // grown by the log's writer only, within its capacity; guarded by tail.mu
 	base int64  // offset before which nothing is in buf
 	next int64  // guarded by tail.mu
@@ -85,8 +101,7 @@ const freeMax = 64
 
 // take returns a chunk of at least n bytes for the batches from base on.
 func (p *tailPool) take(n int, base int64) *chunk {
-	c := &chunk{pool: p, size: n, base: base, next: base}
-	var old []*chunk
+	c := &chunk{pool: p, size: n, room: n, base: base, next: base}
 	p.mu.Lock()
 	if n == chunkMax && len(p.free) > 0 {
 		c.buf = p.free[len(p.free)-1]
@@ -94,7 +109,27 @@ func (p *tailPool) take(n int, base int64) *chunk {
 	} else {
 		c.buf = make([]byte, 0, n)
 	}
-	p.bytes += n
+	p.mu.Unlock()
+	p.own(c)
+	return c
+}
+
+// borrow returns a chunk that is a batch, where it lies.
+func (p *tailPool) borrow(m Memory, b record.Batch) *chunk {
+	m.Acquire()
+	c := &chunk{pool: p, lent: m, size: m.Size(), room: len(b), buf: b[:len(b):len(b)], base: b.BaseOffset(), next: b.NextOffset()}
+	c.marks = []chunkMark{{b.LastOffset(), 0}}
+	p.own(c)
+	return c
+}
+
+// own counts c as a log's, whose reference it gets.
+func (p *tailPool) own(c *chunk) {
+	c.refs.Store(1)
+	c.owned.Store(true)
+	var old []*chunk
+	p.mu.Lock()
+	p.bytes += c.size
 	p.owned++
 	p.queue = append(p.queue, c)
 	for excess := p.bytes - p.max; excess > 0 && len(p.queue) > 1; {
@@ -107,12 +142,9 @@ func (p *tailPool) take(n int, base int64) *chunk {
 		}
 	}
 	p.mu.Unlock()
-	c.refs.Store(1)
-	c.owned.Store(true)
 	for _, o := range old {
 		o.disown()
 	}
-	return c
 }
 
 func (p *tailPool) disowned(n int) {
@@ -128,6 +160,10 @@ func (p *tailPool) disowned(n int) {
 func (p *tailPool) recycle(c *chunk) {
 	buf := c.buf
 	c.buf = nil
+	if c.lent != nil {
+		c.lent.Release()
+		return
+	}
 	if cap(buf) != chunkMax {
 		return
 	}
@@ -144,11 +180,12 @@ type tail struct {
 	mu     sync.Mutex
 	chunks []*chunk
 	bytes  int
+	lent   atomic.Bool // some chunk may be lent
 	used   atomic.Bool // since the Dir last looked for idle ones
 }
 
-// add appends batches, which are copied.
-func (t *tail) add(p *tailPool, maxBytes int, b []byte) {
+// add appends batches, which are copied, but for large ones if they lie in m; m may be nil.
+func (t *tail) add(p *tailPool, maxBytes int, b []byte, m Memory) {
 	if maxBytes <= 0 || p.max <= 0 {
 		return
 	}
@@ -156,15 +193,21 @@ func (t *tail) add(p *tailPool, maxBytes int, b []byte) {
 	defer t.mu.Unlock()
 	for len(b) > 0 {
 		batch, rest, err := record.Next(b)
-		if err != nil || len(batch) > chunkMax {
+		switch {
+		case err != nil:
 			t.resetLocked()
-			if err != nil {
-				return
-			}
-		} else {
+			return
+		case len(batch) <= chunkMax:
 			t.addLocked(p, batch)
+		case m != nil:
+			t.borrowLocked(p, m, batch)
+		default:
+			t.resetLocked()
 		}
 		b = rest
+	}
+	if t.lent.Load() {
+		maxBytes *= lentFactor
 	}
 	for t.bytes > maxBytes && len(t.chunks) > 1 {
 		t.dropLocked()
@@ -194,6 +237,39 @@ func (t *tail) addLocked(p *tailPool, b record.Batch) {
 	c.release()
 }
 
+func (t *tail) borrowLocked(p *tailPool, m Memory, b record.Batch) {
+	if c := t.activeLocked(0); c != nil {
+		c.release()
+	}
+	c := p.borrow(m, b)
+	t.chunks = append(t.chunks, c)
+	t.bytes += c.room
+	t.lent.Store(true)
+}
+
+// committed gives lent memory back that ends at or before offset, with all before it.
+func (t *tail) committed(offset int64) {
+	if !t.lent.Load() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, left := 0, false
+	for i, c := range t.chunks {
+		switch {
+		case c.lent == nil:
+		case c.next <= offset:
+			n = i + 1
+		default:
+			left = true
+		}
+	}
+	for range n {
+		t.dropLocked()
+	}
+	t.lent.Store(left)
+}
+
 // activeLocked returns the last chunk with a reference if it has room.
 func (t *tail) activeLocked(n int) *chunk {
 	if len(t.chunks) == 0 {
@@ -220,7 +296,7 @@ func (t *tail) dropLocked() {
 	c := t.chunks[0]
 	t.chunks[0] = nil
 	t.chunks = t.chunks[1:]
-	t.bytes -= c.size
+	t.bytes -= c.room
 	c.disown()
 }
 
@@ -229,6 +305,7 @@ func (t *tail) resetLocked() {
 		c.disown()
 	}
 	t.chunks, t.bytes = nil, 0
+	t.lent.Store(false)
 }
 
 // dropBefore forgets the chunks that have batches before offset.

@@ -23,6 +23,8 @@ type Append struct {
 	// VerifyTxn has the first batch of a transaction refused unless Guard is of Verify.
 	VerifyTxn bool
 	Guard     uint64
+	// Memory, if not nil, is what Records lie in: their log may keep it after done was called.
+	Memory partition.Memory
 }
 
 // Append appends records as a leader and calls done once, perhaps from within Append, when they are
@@ -82,7 +84,7 @@ func (r *replica) appendAs(a *Append, w *wakes, done func(protocol.ProducedParti
 	n := len(a.Records)
 	at, invalid, err := r.log.AppendAsLeader(a.Records, partition.AppendOptions{
 		LeaderEpoch: r.epoch, Now: time.Now().UnixMilli(), Origin: a.Origin, ProduceVersion: a.Version,
-		VerifyTxn: a.VerifyTxn, Guard: a.Guard,
+		VerifyTxn: a.VerifyTxn, Guard: a.Guard, Memory: a.Memory,
 	})
 	switch {
 	case err != nil:
