@@ -50,11 +50,14 @@ func (s *site) drop(ctx context.Context, topic string) error {
 	return err
 }
 
-// producedMax is how many bytes a run of produce sends at most: well below what the system keeps of
-// files that are not written back yet, past which it stops whoever writes, for seconds.
-const producedMax = 2_000_000_000
+// A run of produce sends so many bytes at most, of which each broker writes all: well below what the
+// system keeps of files that are not written back yet, past which it stops whoever writes, for seconds.
+const (
+	producedMax = 2_000_000_000
+	writtenMax  = 3_000_000_000 // by all brokers: Linux begins at 15 % of the memory that is free
+)
 
-// produce sends records of a size as fast as they are taken, for d or until producedMax, and returns
+// produce sends records of a size as fast as they are taken, for d or until that, and returns
 // the result and their number. Acks of 1 are those of a producer without idempotence, as they must be.
 func (s *site) produce(ctx context.Context, topic string, size int, all bool, d time.Duration) (result, int64, error) {
 	opts := []kgo.Opt{
@@ -70,6 +73,7 @@ func (s *site) produce(ctx context.Context, topic string, size int, all bool, d 
 	}
 	defer client.Close()
 	value := randomBytes(size)
+	most := min(producedMax, writtenMax/len(s.cluster.Brokers()))
 	var acked atomic.Int64
 	var failed atomic.Pointer[error]
 	done := func(_ *kgo.Record, err error) {
@@ -81,7 +85,7 @@ func (s *site) produce(ctx context.Context, topic string, size int, all bool, d 
 	}
 	r, err := s.measure(func() (int64, error) {
 		sent := 0
-		for began := time.Now(); time.Since(began) < d && sent < producedMax && failed.Load() == nil; {
+		for began := time.Now(); time.Since(began) < d && sent < most && failed.Load() == nil; {
 			for range 100 {
 				sent += size
 				client.Produce(ctx, &kgo.Record{Value: value}, done)
