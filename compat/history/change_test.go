@@ -293,10 +293,8 @@ func TestKillsInChanges(t *testing.T) {
 		go func() { done <- c.ask(add, remove) }()
 		pause(ctx, time.Duration(rng.IntN(40_000))*time.Microsecond)
 		for _, m := range victims {
-			if m.Running() {
-				if err := m.Kill(); err != nil {
-					t.Fatal(err)
-				}
+			if err := m.Kill(); err != nil && m.Running() { // one that was removed may have ended by itself
+				t.Fatal(err)
 			}
 		}
 		first := <-done
