@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,6 +192,52 @@ func TestFailedFlush(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFlushFailsInClose: a log that is being closed ends although a flush fails meanwhile.
+func TestFlushFailsInClose(t *testing.T) {
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	l, err := Open("log", small(errorfs.Wrap(vfs.NewCrashableMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind != errorfs.OpCreate || !strings.HasSuffix(op.Path, ".sst") {
+			return nil
+		}
+		once.Do(func() { close(begun) })
+		<-goOn
+		return errorfs.ErrInjected
+	}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Found(Identity{Member: 1}, conf(1, 1, 2, 3)); err != nil {
+		t.Fatal(err)
+	}
+	for i, full := uint64(2), false; !full; i++ {
+		if err := l.Write(Write{Entries: entriesOf(i, i, 1)}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-begun:
+			full = true
+		default:
+		}
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for l.usable() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("Close waits for a flush that has failed")
 	}
 }
 

@@ -166,20 +166,24 @@ func (p pebbleLogger) Fatalf(format string, args ...any) {
 
 // background ends the log because of a failed flush or compaction, and the
 // goroutine of it, which would begin the next attempt at once, without end: the
-// log is abandoned, so nobody waits for it.
+// log is abandoned, so nobody waits for it. Close does if it came first.
 func (l *Log) background(err error) {
-	l.fatal(err)
-	runtime.Goexit()
+	if l.fatal(err) {
+		runtime.Goexit()
+	}
 }
 
-// fatal ends the log because of what went wrong beside it.
-func (l *Log) fatal(err error) {
+// fatal ends the log because of what went wrong beside it, and reports whether that
+// leaves Pebble abandoned: Close may be closing it.
+func (l *Log) fatal(err error) (abandoned bool) {
 	err = fmt.Errorf("log %s: %w", l.dir, err)
 	l.mu.Lock()
-	l.mu.horked = true
+	abandoned = !l.mu.closed
+	l.mu.horked = l.mu.horked || abandoned
 	l.mu.Unlock()
 	l.fail(err)
 	l.opts.OnFatal(err)
+	return abandoned
 }
 
 // load reads every record.
