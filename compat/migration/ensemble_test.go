@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -90,8 +91,21 @@ func add(t *testing.T, e *ensemble.Ensemble, c *client.Conn) {
 		t.Fatal(err)
 	}
 	joining := fmt.Sprintf("server.%d=%s", m.ID(), m.Spec)
-	if _, _, err := c.Reconfig(ctx, &wire.ReconfigRequest{JoiningServers: &joining, CurConfigID: -1}); err != nil {
-		t.Fatal(err)
+	reconfigure(ctx, t, c, &wire.ReconfigRequest{JoiningServers: &joining, CurConfigID: -1})
+}
+
+// reconfigure changes the members, again and again as long as too few of them are up to date.
+func reconfigure(ctx context.Context, t *testing.T, c *client.Conn, r *wire.ReconfigRequest) {
+	t.Helper()
+	for {
+		_, _, err := c.Reconfig(ctx, r)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, wire.ErrNewConfigNoQuorum) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -92,9 +92,7 @@ func leave(t *testing.T, c *client.Conn, id int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	leaving := fmt.Sprint(id)
-	if _, _, err := c.Reconfig(ctx, &wire.ReconfigRequest{LeavingServers: &leaving, CurConfigID: -1}); err != nil {
-		t.Fatal(err)
-	}
+	reconfigure(ctx, t, c, &wire.ReconfigRequest{LeavingServers: &leaving, CurConfigID: -1})
 }
 
 func configuration(t *testing.T, c *client.Conn) string {
