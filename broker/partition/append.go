@@ -43,8 +43,8 @@ type appendedBatch struct {
 
 // AppendAsLeader validates batches, gives them offsets and the leader's epoch,
 // in place, and stores them by one write. The bytes belong to the log during
-// the call only, or for as long as it has acquired their Memory. It acknowledges what the file system's cache has; see OnFlushed
-// for more.
+// the call only, or for as long as it has acquired their Memory. It acknowledges
+// what the file system's cache has; see OnFlushed for more.
 //
 // An Invalid is what the client is to hear, and nothing was stored; the error is
 // this process's failure, a *FailedError or ErrClosed: it is not known

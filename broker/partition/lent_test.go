@@ -221,6 +221,10 @@ func TestLentUntilCommitted(t *testing.T) {
 	if n := x.pinned(); n < 1_000_000 || n > 1_500_000 {
 		t.Errorf("%d bytes held, 1500000 allowed", n)
 	}
+	x.append(100_000, 1_500_001, true)
+	if n := x.pinned(); n > 0 {
+		t.Errorf("%d bytes held for a request larger than is allowed", n)
+	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -199,7 +199,7 @@ func (t *tail) add(p *tailPool, maxBytes int, b []byte, m Memory) {
 			return
 		case len(batch) <= chunkMax:
 			t.addLocked(p, batch)
-		case m != nil:
+		case m != nil && m.Size() <= p.max: // a request may be larger than all tails together
 			t.borrowLocked(p, m, batch)
 		default:
 			t.resetLocked()
